@@ -1,0 +1,245 @@
+"""What a task is to the rest of the pipeline, and where tasks are found by name.
+
+A task gives a reference environment (slow, trusted), a description of each state, options with their policies, and a
+batch of environments that advance together. The teacher, the learner and every stage speak to tasks through this
+file alone, so a task of a user's own is one small module and an entry point in the group `llm4teach.tasks`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.instructions import Description, Grammar, Option, Plan, SoftInstruction
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class UnknownTask(ValueError):
+    """A task name that is not registered; the message lists those that are."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The action space of one agent.
+
+    kind      `discrete`: actions are integers 0..size-1; `continuous`: vectors of `size` floats
+    names     one name per action (discrete) or per dimension (continuous)
+    low/high  bounds of a continuous action
+    """
+
+    kind: Literal["discrete", "continuous"]
+    size: int
+    names: tuple[str, ...]
+    low: float = -1.0
+    high: float = 1.0
+
+    @property
+    def teacher_shape(self) -> tuple[int, ...]:
+        """Shape of one row of teacher labels: probabilities [size], or mean and standard deviation [2, size]."""
+        return (self.size,) if self.kind == "discrete" else (2, self.size)
+
+
+@dataclass(frozen=True)
+class OptionStep:
+    """What an option's policy does in a state: one action (or idling), or that it has terminated there.
+
+    action  an action of the task's space; None if the option has terminated or can't go on
+    done    True if the option has terminated in this state, so that the plan's next option acts
+    """
+
+    action: Any | None
+    done: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The outcome of one step of a batch; arrays have one entry per row and are valid until the next step.
+
+    reward      float32[rows]
+    terminated  bool[rows]   the task ended (success or failure)
+    truncated   bool[rows]   the horizon was reached
+    success     bool[rows]   the episode that ended in this step reached the goal
+    episode_return, episode_length  float32[rows], int32[rows]: of episodes that ended in this step, else of the
+                current episode so far, before the automatic reset
+    """
+
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    success: np.ndarray
+    episode_return: np.ndarray
+    episode_length: np.ndarray
+
+    @property
+    def done(self) -> np.ndarray:  # bool[rows]
+        return self.terminated | self.truncated
+
+
+class Batch(ABC):
+    """N environments of one task that advance in one call, and reset themselves when an episode ends.
+
+    rows          number of agents in all (environments x agents per environment)
+    observation   one array per key, each [rows, ...]; reused by the next step, so copy what must last
+    description   int32[rows]: index into `descriptions`
+    descriptions  every description met or possible so far; only grows
+    teacher       float32[rows, *space.teacher_shape]: the teacher policy of Eq. 1 in the current states
+    labelled      bool[rows]: False where the description has no label; `teacher` is zero there
+    """
+
+    rows: int
+    observation: dict[str, np.ndarray]
+    description: np.ndarray
+    descriptions: Sequence[Description]
+    teacher: np.ndarray
+    labelled: np.ndarray
+
+    @abstractmethod
+    def reset(self, seeds: np.ndarray | None = None) -> None:
+        """Start every environment anew; `seeds` (uint32[environments]) fixes each one's first layout."""
+
+    @abstractmethod
+    def step(self, actions: np.ndarray) -> Finished:
+        """Advance all rows by one action each: integers [rows], or floats [rows, size]."""
+
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that decides the future, as plain arrays, for a checkpoint."""
+
+    @abstractmethod
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue exactly where `state` was taken."""
+
+
+@dataclass(frozen=True)
+class TaskPrompt:
+    """What a teacher is told about a task: the rules, the options it may use, and one worked example (paper 4.1.1)."""
+
+    rules: str
+    example_state: str
+    example_summary: str
+    example_reasoning: str
+    example_plan: str
+
+
+class Task(ABC):
+    """One task that a student can learn and a teacher can explain."""
+
+    name: str
+    suite: str
+    horizon: int
+    space: Space
+    grammar: Grammar
+    prompt: TaskPrompt
+    agents: int = 1
+    idle: Any = None
+    """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
+
+    @abstractmethod
+    def make_env(self, render_mode: str | None = None) -> Any:
+        """One reference environment (gymnasium API; `reset(seed=...)` fixes the layout)."""
+
+    @abstractmethod
+    def describe(self, observation: Any) -> Description:
+        """The canonical description of a reference environment's observation."""
+
+    @abstractmethod
+    def follow(self, option: Option, observation: Any) -> OptionStep:
+        """One step of an option's policy; its objects are named as in `describe(observation)`."""
+
+    @abstractmethod
+    def layout_code(self, seed: int) -> int:
+        """A non-negative 63-bit number that is equal for two seeds exactly if their layouts are."""
+
+    @abstractmethod
+    def make_batch(
+        self,
+        size: int,
+        seed: int,
+        instructions: Mapping[str, SoftInstruction] | None = None,
+        split: Split | None = "train",
+    ) -> Batch:
+        """`size` environments on layouts of one split (None: all layouts), labelled by `instructions` (by state_id).
+
+        The same seed gives the same sequence of layouts. Without instructions every row is unlabelled.
+        """
+
+    def follow_plan(self, plan: Plan, observation: Any) -> Any:
+        """pi_k of Eq. 1: the action of the plan's first option that has not terminated in this state."""
+        for option in plan.options:
+            step = self.follow(option, observation)
+            if not step.done:
+                return self.idle if step.action is None else step.action
+        return self.idle
+
+    def teacher_policy(self, instruction: SoftInstruction, observation: Any) -> np.ndarray:
+        """Eq. 1 for a discrete task: probabilities [size]. The residual mass idles, as an unusable answer would."""
+        if self.space.kind != "discrete":
+            raise NotImplementedError(f"{self.name}: Eq. 1 for continuous actions is the task's own to define")
+        policy = np.zeros(self.space.size)
+        for share in instruction.shares:
+            policy[self.follow_plan(share.plan, observation)] += share.prob
+        policy[self.idle] += instruction.residual
+        return policy
+
+    def layout_seeds(self, split: Split, count: int, start: int = 0) -> np.ndarray:
+        """The first `count` seeds from `start` on whose layouts are in `split` and all different; uint32[count].
+
+        Raises ValueError if 200 x count seeds hold too few such layouts.
+        """
+        return distinct_layouts(((seed, self.layout_code(seed)) for seed in range(start, start + 200 * count)), split, count)
+
+
+def distinct_layouts(candidates: Iterator[tuple[int, int]], split: Split, count: int) -> np.ndarray:
+    """From pairs of seed and layout code, the first `count` seeds of different layouts in a split; uint32[count]."""
+    codes: set[int] = set()
+    seeds: list[int] = []
+    for seed, code in candidates:
+        if code not in codes and split_of(code) == split:
+            codes.add(code)
+            seeds.append(seed)
+            if len(seeds) == count:
+                return np.array(seeds, np.uint32)
+    raise ValueError(f"only {len(seeds)} different layouts found for the {split} split, {count} wanted")
+
+
+def split_of(layout_code: int) -> Split:
+    """Which split a layout belongs to: 80% train, 10% validation, 10% test, by a hash of the layout (splitmix64)."""
+    z = (layout_code + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+    tenth = (z ^ (z >> 31)) % 10
+    return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
+
+
+BUILT_IN: dict[str, str] = {
+    "SimpleDoorKey": "pipeline.tasks.doorkey.task:simple",
+    "LavaDoorKey": "pipeline.tasks.doorkey.task:lava",
+    "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
+    "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
+}
+"""Tasks of this project: name -> `module:factory`. Others come from the entry points `llm4teach.tasks`."""
+
+
+def task_names() -> list[str]:
+    """All registered names, the project's own first."""
+    return [*BUILT_IN, *sorted(e.name for e in entry_points(group="llm4teach.tasks") if e.name not in BUILT_IN)]
+
+
+def get_task(name: str) -> Task:
+    """The task of that name. Raises UnknownTask, naming those there are."""
+    if name in BUILT_IN:
+        module, _, factory = BUILT_IN[name].partition(":")
+        make: Callable[[], Task] = getattr(import_module(module), factory)
+        return make()
+    for entry in entry_points(group="llm4teach.tasks"):
+        if entry.name == name:
+            return entry.load()()
+    raise UnknownTask(f"unknown task {name!r}; there are {', '.join(task_names())}")
