@@ -167,7 +167,7 @@ def read_plan(text: str, grammar: Grammar, description: Description) -> Reading:
     A plan is executable here if its first option is: its object must be in sight or in the hand.
     """
     body = " ".join(text.replace("\n", ", ").split()).strip()
-    unbraced = body.strip("{}").strip().rstrip(".").strip()
+    unbraced = body.strip("{}. ")
     repaired = unbraced != body
     body = unbraced
     if not body:
