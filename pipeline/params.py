@@ -1,0 +1,223 @@
+"""params.yaml as typed, checked models: an error names the key, the value, and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+Method = Literal["llm", "llm4teach", "rl", "hierarchical"]
+Acting = Literal["sampled", "argmax"]
+
+
+class ParamsError(ValueError):
+    """Something in params.yaml (or the file itself) that can't be used; the message is one line per fault."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Collect(_Section):
+    """The `collect` stage: which states the teacher will be asked about.
+
+    behaviours   `random`: uniform actions; `options`: in each step, one option drawn from those that can act there
+    steps        environment steps per behaviour, split over `envs` environments
+    envs         environments that advance together
+    seed         of the layouts and the behaviours
+    """
+
+    behaviours: list[Literal["random", "options"]] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    envs: int = Field(ge=1, le=65536)
+    seed: int = Field(ge=0, lt=2**31)
+
+
+class Label(_Section):
+    """The `label` stage: who is asked about the states, how often, and how.
+
+    provider     who answers; `published` is the table released with the paper and needs no key and no network
+    method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
+    samples      answers per state for `sample` and `hard`
+    """
+
+    provider: Literal["published", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
+    method: Literal["sample", "logprob", "hard"] = "sample"
+    samples: int = Field(default=10, ge=1, le=10000)
+
+
+class Schedule(_Section):
+    """How a student learns: PPO's settings (paper Table 1) and the annealing of the teacher's share (paper Eq. 3).
+
+    envs, horizon        environments, and steps of each, per iteration
+    epochs, minibatch    passes over an iteration's steps, and steps per gradient
+    lr, lr_end           Adam's learning rate, falling linearly over all iterations
+    entropy, entropy_end weight of the entropy bonus, falling linearly over all iterations
+    value                weight of the value loss
+    gamma, gae           discount, and lambda of generalised advantage estimation
+    clip, grad_norm      PPO's clipping range, and the largest norm of a gradient
+    lambda_0, lambda_c   the teacher's weight at the first iteration, and the constant kept between i1 and i2
+    i1, i2               iterations at which the linear fall ends, and at which the teacher leaves
+    finetune             teacher-free iterations after i2
+    """
+
+    envs: int = Field(ge=1, le=65536)
+    horizon: int = Field(ge=1, le=4096)
+    epochs: int = Field(ge=1, le=100)
+    minibatch: int = Field(ge=1)
+    lr: float = Field(gt=0, le=1)
+    lr_end: float = Field(ge=0, le=1)
+    entropy: float = Field(ge=0, le=10)
+    entropy_end: float = Field(ge=0, le=10)
+    value: float = Field(ge=0, le=100)
+    gamma: float = Field(ge=0, le=1)
+    gae: float = Field(ge=0, le=1)
+    clip: float = Field(gt=0, le=1)
+    grad_norm: float = Field(gt=0)
+    lambda_0: float = Field(ge=0)
+    lambda_c: float = Field(ge=0)
+    i1: int = Field(ge=0)
+    i2: int = Field(ge=0)
+    finetune: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Schedule:
+        if self.minibatch > self.envs * self.horizon:
+            raise ValueError(f"minibatch must be at most envs x horizon = {self.envs * self.horizon}")
+        if self.i1 > self.i2:
+            raise ValueError(f"i1 must be at most i2 = {self.i2}")
+        if self.lambda_c > self.lambda_0:
+            raise ValueError(f"lambda_c must be at most lambda_0 = {self.lambda_0}")
+        return self
+
+    @property
+    def iterations(self) -> int:
+        """Iterations with and without the teacher."""
+        return self.i2 + self.finetune
+
+
+class Train(_Section):
+    """The `train` and `finetune` stages.
+
+    schedule     which of `schedules` to follow
+    network      `egocentric`: seen cells in the agent's frame; `map`: convolutions over the remembered map, as the paper
+    update       `fused`: this project's compiled update (CPU, egocentric); `torch`: autograd; `auto`: the faster one
+    device       `cpu`, `cuda` or `cuda:N` (torch update only)
+    warm_start   gradient steps on the collected example states with the cached labels, before the first rollout
+    checkpoint_s seconds between checkpoints
+    """
+
+    schedule: str
+    network: Literal["egocentric", "map"] = "egocentric"
+    update: Literal["auto", "fused", "torch"] = "auto"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    warm_start: int = Field(default=0, ge=0)
+    checkpoint_s: float = Field(default=20.0, gt=0)
+
+
+class Evaluate(_Section):
+    """The `evaluate` stage.
+
+    episodes   test layouts, all different and none met in training, one episode each
+    acting     `sampled` from the policy (the paper's way) or its `argmax`
+    seed       of the sampled actions
+    """
+
+    episodes: int = Field(ge=1, le=100000)
+    acting: list[Acting] = Field(min_length=1)
+    seed: int = Field(ge=0, lt=2**31)
+
+
+class Params(_Section):
+    """All of params.yaml.
+
+    tasks      what is learned
+    methods    the students to train; the untrained teacher (`llm`) is evaluated beside them
+    seeds      students per task and method, with seeds 0..seeds-1
+    """
+
+    tasks: list[str] = Field(min_length=1)
+    methods: list[Literal["llm4teach", "rl", "hierarchical"]] = Field(min_length=1)
+    seeds: int = Field(ge=1, le=1000)
+    collect: Collect
+    label: Label
+    train: Train
+    schedules: dict[str, Schedule] = Field(min_length=1)
+    evaluate: Evaluate
+
+    @field_validator("tasks")
+    @classmethod
+    def _known_tasks(cls, tasks: list[str]) -> list[str]:
+        from pipeline.tasks.base import task_names
+
+        known = task_names()
+        for task in tasks:
+            if task not in known:
+                raise ValueError(f"unknown task {task!r}; allowed: {', '.join(known)}")
+        if len(set(tasks)) != len(tasks):
+            raise ValueError("a task is listed twice")
+        return tasks
+
+    @model_validator(mode="after")
+    def _known_schedule(self) -> Params:
+        if self.train.schedule not in self.schedules:
+            raise ValueError(f"train.schedule: {self.train.schedule!r} is not one of {', '.join(self.schedules)}")
+        return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that `train` follows."""
+        return self.schedules[self.train.schedule]
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file. Raises ParamsError with one line per fault."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: there is no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path}: wanted keys and values, found {type(content).__name__}")
+    return check_params(content, str(path))
+
+
+def check_params(content: dict[str, Any], source: str) -> Params:
+    """Check the content of a params file. Raises ParamsError; `source` is named in its message."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(fault) for fault in error.errors()]
+        raise ParamsError("\n".join(f"{source}: {line}" for line in lines)) from None
+
+
+def _explain(fault: Any) -> str:
+    """One line for one fault: the key, what is wrong with it, and what is allowed."""
+    where = [str(part) for part in fault["loc"]]
+    key = ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        allowed = _keys_beside(fault["loc"])
+        close = difflib.get_close_matches(where[-1], allowed, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"unknown key {key}; {hint}allowed here: {', '.join(allowed)}"
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    given = fault["input"]
+    return f"{key}: {message[0].lower()}{message[1:]} (got {given!r})"
+
+
+def _keys_beside(loc: tuple[Any, ...]) -> list[str]:
+    """The keys that are allowed where an unknown one was found."""
+    model: Any = Params
+    for part in loc[:-1]:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            annotation = model.model_fields[part].annotation
+            model = Schedule if part == "schedules" else annotation
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
