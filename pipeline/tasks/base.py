@@ -194,7 +194,9 @@ class Task(ABC):
 
         Raises ValueError if 200 x count seeds hold too few such layouts.
         """
-        return distinct_layouts(((seed, self.layout_code(seed)) for seed in range(start, start + 200 * count)), split, count)
+        return distinct_layouts(
+            ((seed, self.layout_code(seed)) for seed in range(start, start + 200 * count)), split, count
+        )
 
 
 def distinct_layouts(candidates: Iterator[tuple[int, int]], split: Split, count: int) -> np.ndarray:
