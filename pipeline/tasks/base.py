@@ -212,12 +212,17 @@ def distinct_layouts(candidates: Iterator[tuple[int, int]], split: Split, count:
     raise ValueError(f"only {len(seeds)} different layouts found for the {split} split, {count} wanted")
 
 
-def split_of(layout_code: int) -> Split:
-    """Which split a layout belongs to: 80% train, 10% validation, 10% test, by a hash of the layout (splitmix64)."""
-    z = (layout_code + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+def mix64(x: int) -> int:
+    """A well-mixed 64-bit hash of an integer: one step of splitmix64 (Steele, Lea and Flood 2014) from state x."""
+    z = (x + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    tenth = (z ^ (z >> 31)) % 10
+    return z ^ (z >> 31)
+
+
+def split_of(layout_code: int) -> Split:
+    """Which split a layout belongs to: 80% train, 10% validation, 10% test, by a hash of the layout."""
+    tenth = mix64(layout_code) % 10
     return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 
 
