@@ -154,6 +154,9 @@ class Reading:
     why: str = ""
 
 
+PARSER_VERSION = 1
+"""Goes up by one with every change of what `read_plan` makes of an answer."""
+
 _SEPARATORS = re.compile(r"\s*(?:,\s*and\s+then\b|,\s*then\b|,\s*and\b|\band\s+then\b|[,;\n]|->|\bthen\b)\s*")
 _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*•])\s*")
 _ARTICLES = re.compile(r"^(?:the|a|an)\s+")
@@ -267,7 +270,7 @@ class SoftInstruction:
     @property
     def entropy(self) -> float:
         """Entropy in nats of the plans' distribution, the residual counted as one more outcome."""
-        return -sum(p * math.log(p) for p in [self.residual, *(s.prob for s in self.shares)] if p > 0)
+        return sum(-p * math.log(p) for p in [self.residual, *(s.prob for s in self.shares)] if p > 0)
 
     @classmethod
     def from_readings(cls, description: Description, readings: Sequence[tuple[str, Reading]]) -> SoftInstruction:

@@ -1,0 +1,99 @@
+"""The teacher released with the paper: label tables that are part of this project, and how they are built.
+
+`data/published/<suite>/plan_frequencies.json` holds the released figures; `publish` turns them into one label table
+per task, in canonical form and judged by the task's grammar, and `read_published` finds the table of a task.
+Rebuild them with `python -m pipeline.teacher.published`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.instructions import Description, read_plan, rename, with_colour_roles
+from pipeline.tables import LABELS, PROMPTS, read_instructions, read_table, write_table
+from pipeline.tasks.base import Task, get_task
+from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.rows import Answer, Provenance, label_row, tally, verdict_columns
+
+PUBLISHED = Path("data/published")
+_SOURCE_TREE = Path(__file__).resolve().parents[2]
+_ROLE = re.compile(r"\bcolor\d+\b")
+
+
+def published_folder(task: str, root: Path) -> Path:
+    """The folder with the published label table of a task, under `root` or else beside this program.
+
+    Raises TeacherError if no published table is there, naming the tasks that have one.
+    """
+    for base in (root / PUBLISHED, _SOURCE_TREE / PUBLISHED):
+        found = sorted(base.glob(f"*/{task}/labels.parquet"))
+        if found:
+            return found[0].parent
+    tasks = sorted({path.parent.name for path in (_SOURCE_TREE / PUBLISHED).glob("*/*/labels.parquet")})
+    raise TeacherError(
+        f"label.provider: published: there is no published label table for {task}; there are: {', '.join(tasks)}"
+    )
+
+
+def read_published(task: str, root: Path) -> list[dict[str, Any]]:
+    """The rows of a task's published label table, checked. Raises TeacherError or TableError."""
+    path = published_folder(task, root) / "labels.parquet"
+    read_instructions(path, task)
+    return read_table(path, LABELS).to_pylist()
+
+
+def publish(task: Task, model: str | None, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Label rows of a task from released frequencies: `{"sees": [...], "holds": ..., "plans": {text: frequency}}`.
+
+    Colours become roles by the state's canonical form. Entries that then describe the same state are two
+    measurements of one distribution, and averaged.
+    """
+    measured: dict[Description, list[dict[str, float]]] = {}
+    for entry in entries:
+        description, roles = _canonical(Description(tuple(entry["sees"]), entry["holds"]))
+        plans = {_renamed(text, roles): prob for text, prob in entry["plans"].items()}
+        measured.setdefault(description, []).append(plans)
+    rows = []
+    for description, tables in measured.items():
+        mean: dict[str, float] = {}
+        for plans in tables:
+            for text, prob in plans.items():
+                mean[text] = mean.get(text, 0.0) + prob / len(tables)
+        answers = [Answer(text, read_plan(text, task.grammar, description), prob) for text, prob in mean.items()]
+        provenance = Provenance("published", model_requested=model, params_requested={"averaged_entries": len(tables)})
+        rows.append(
+            label_row(task.name, 0, "sample", tally(description, answers), verdict_columns(answers), provenance)
+        )
+    return sorted(rows, key=lambda row: row["state_text"])
+
+
+def _canonical(description: Description) -> tuple[Description, dict[str, str]]:
+    things = [*description.sees, *([description.holds] if description.holds else [])]
+    return with_colour_roles(description, sorted({role for thing in things for role in _ROLE.findall(thing)}))
+
+
+def _renamed(text: str, roles: Mapping[str, str]) -> str:
+    """The raw text of a plan with each colour replaced by its role; blanks and errors stay as they are."""
+    return _ROLE.sub(lambda match: rename(match.group(), roles), text)
+
+
+def build(folder: Path) -> dict[str, int]:
+    """Write `<folder>/<task>/{labels,prompts}.parquet` from `<folder>/plan_frequencies.json`; rows per task."""
+    content = json.loads((folder / "plan_frequencies.json").read_text())
+    written = {}
+    for table in content["tables"]:
+        for name in table["tasks"]:
+            rows = publish(get_task(name), table["model"], table["entries"])
+            write_table(folder / name / "labels.parquet", rows, LABELS, table)
+            write_table(folder / name / "prompts.parquet", [], PROMPTS)
+            written[name] = len(rows)
+    return written
+
+
+if __name__ == "__main__":
+    for task_name, count in build(_SOURCE_TREE / PUBLISHED / "doorkey").items():
+        print(f"{task_name}: {count} descriptions")

@@ -1,0 +1,105 @@
+"""The label stage with the published teacher: what it writes, counts and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.instructions import Description
+from pipeline.params import Params, load_params
+from pipeline.tables import PROMPTS, RESPONSES, STATES, TableError, read_instructions, read_table, write_table
+from stages.label import label
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def settings(**changes: Any) -> Params:
+    params = load_params(ROOT / "params.yaml")
+    return params.model_copy(update={"label": params.label.model_copy(update=changes)})
+
+
+def collect(root: Path, task: str, counts: dict[Description, int]) -> None:
+    rows = [
+        {
+            "task": task,
+            "state_id": description.state_id,
+            "state_text": description.sentence,
+            "sees": list(description.sees),
+            "holds": description.holds,
+            "state_count": count,
+        }
+        for description, count in counts.items()
+    ]
+    write_table(root / "data/states" / f"{task}.parquet", rows, STATES)
+
+
+NOTHING, KEY, HELD = Description(), Description(("key",)), Description((), "key")
+
+
+def test_published_labels_take_the_collected_counts_and_invent_nothing(tmp_path: Path) -> None:
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 60, KEY: 30, Description(("door", "door")): 10})
+    metrics = label("SimpleDoorKey", settings(), tmp_path)
+
+    path = tmp_path / "data/labels/SimpleDoorKey/labels.parquet"
+    assert len(read_instructions(path, "SimpleDoorKey")) == 6
+    rows = {row["state_text"]: row for row in read_table(path, STATES_AND_COUNTS).to_pylist()}
+    assert {text: row["state_count"] for text, row in rows.items() if row["state_count"]} == {
+        NOTHING.sentence: 60,
+        KEY.sentence: 30,
+    }
+    assert (metrics["states"], metrics["labelled"], metrics["unlabelled"], metrics["unmet"]) == (3, 2, 1, 4)
+    assert metrics["coverage_states"] == pytest.approx(2 / 3, abs=1e-6)
+    assert metrics["coverage_visits"] == pytest.approx(0.9)
+    assert json.loads((path.parent / "metrics.json").read_text()) == metrics
+    assert read_table(path.parent / "responses.parquet", RESPONSES).num_rows == 0
+    assert read_table(path.parent / "prompts.parquet", PROMPTS).num_rows == 0
+
+
+STATES_AND_COUNTS = STATES.empty_table().select(["state_text", "state_count"]).schema
+
+
+def test_metrics_weigh_states_by_their_visits(tmp_path: Path) -> None:
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 75, HELD: 25})
+    metrics = label("SimpleDoorKey", settings(), tmp_path)
+    assert metrics["residual_mass_visits"] == pytest.approx(0.24 / 4)
+    assert metrics["verdicts_visits"]["not executable here"] == pytest.approx(0.22 / 4)
+    assert metrics["residual_mass"] == pytest.approx((0.24 + 0.02) / 6, abs=1e-6)
+
+
+def test_hard_labels_put_all_mass_on_one_plan(tmp_path: Path) -> None:
+    collect(tmp_path, "DivergedDoorKey", {NOTHING: 1})
+    label("DivergedDoorKey", settings(method="hard"), tmp_path)
+    table = read_instructions(tmp_path / "data/labels/DivergedDoorKey/labels.parquet", "DivergedDoorKey")
+    assert all(len(one.shares) == 1 and one.residual == 0 for one in table.values())
+    both = table[Description(("door1", "door2"), "key").state_id]
+    assert str(both.shares[0].plan) == "go to <door1>, open <door1>"
+
+
+def test_states_listed_twice_are_one_state(tmp_path: Path) -> None:
+    row = {"task": "SimpleDoorKey", "state_id": NOTHING.state_id, "sees": [], "holds": None}
+    rows = [{**row, "state_count": 3}, {**row, "state_count": 4}]
+    write_table(tmp_path / "data/states/SimpleDoorKey.parquet", rows, STATES)
+    metrics = label("SimpleDoorKey", settings(), tmp_path)
+    assert (metrics["states"], metrics["coverage_visits"]) == (1, 1.0)
+
+
+def test_missing_states_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"SimpleDoorKey\.parquet: there is no such file"):
+        label("SimpleDoorKey", settings(), tmp_path)
+
+
+def test_states_of_another_task_are_refused(tmp_path: Path) -> None:
+    collect(tmp_path, "LavaDoorKey", {NOTHING: 1})
+    (tmp_path / "data/states/LavaDoorKey.parquet").rename(tmp_path / "data/states/SimpleDoorKey.parquet")
+    with pytest.raises(TableError, match="states of task 'LavaDoorKey', wanted 'SimpleDoorKey'"):
+        label("SimpleDoorKey", settings(), tmp_path)
+
+
+def test_a_state_whose_id_is_not_its_texts_is_refused(tmp_path: Path) -> None:
+    row = {"task": "SimpleDoorKey", "state_id": "0" * 64, "sees": [], "holds": None, "state_count": 1}
+    write_table(tmp_path / "data/states/SimpleDoorKey.parquet", [row], STATES)
+    with pytest.raises(TableError, match="not the sha256"):
+        label("SimpleDoorKey", settings(), tmp_path)
