@@ -26,7 +26,7 @@ def label(task_name: str, params: Params, root: Path = Path()) -> dict[str, Any]
     labelling = ask(task, states, settings, root)
 
     folder = root / "data/labels" / task_name
-    metrics = LabelMetrics({state.description.state_id: state.count for state in states})
+    metrics = LabelMetrics({state.description.state_id: state.visits for state in states})
     provenance = settings.model_dump()
     write_table(folder / "labels.parquet", metrics.rows_seen(labelling.labels), LABELS, provenance)
     write_table(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)

@@ -17,7 +17,7 @@ class State(NamedTuple):
     """A description, and how often it was met."""
 
     description: Description
-    count: int
+    visits: int
 
 
 def read_states(path: Path, task: str) -> list[State]:
@@ -35,7 +35,7 @@ def read_states(path: Path, task: str) -> list[State]:
         if description.state_id != row["state_id"]:
             raise TableError(f"{path}: the state_id of {description.sentence!r} is not the sha256 of its text")
         states.append(State(description, row["state_count"]))
-    return sorted(states, key=lambda state: (-state.count, state.description.sentence))
+    return sorted(states, key=lambda state: (-state.visits, state.description.sentence))
 
 
 def distinct(table: pa.Table) -> pa.Table:

@@ -35,7 +35,7 @@ def _published_rows(task: Task, states: Sequence[State], settings: Label, root: 
     """The published rows with the collected visit counts. What was never met stays, with count 0."""
     from pipeline.teacher.rows import hardened
 
-    counts = {state.description.state_id: state.count for state in states}
+    counts = {state.description.state_id: state.visits for state in states}
     rows = []
     for row in read_published(task.name, root):
         row = {**row, "state_count": counts.get(row["state_id"], 0)}
