@@ -1,0 +1,45 @@
+"""Compilation of hot loops with numba, and where the machine code is kept between processes.
+
+The cache lives in `$XDG_CACHE_HOME/llm4teach/compiled/` (else `~/.cache/...`), or where NUMBA_CACHE_DIR says. numba
+notices a change of a function's own file but not of a function it calls in another one, so the folder is named after
+a hash of every source file that compiles anything: an edited source never meets stale machine code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def _sources_hash() -> str:
+    """16 hex digits over the sources below this package that import this module."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        content = source.read_bytes()
+        if b"from pipeline.compiled import" in content:
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    numba.config.CACHE_DIR = str(home / "llm4teach" / "compiled" / _sources_hash())  # type: ignore[attr-defined]
+
+
+def compiled(function: Function) -> Function:
+    """Compile to machine code at the first call, with IEEE arithmetic kept exact (the parity tests rely on it)."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+
+
+def compiled_fast(function: Function) -> Function:
+    """Like `compiled`, but sums may be reordered and multiply-adds fused: for dense arithmetic, not for bookkeeping."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})(
+        function
+    )

@@ -1,0 +1,217 @@
+"""Thousands of DoorKey worlds that advance in one compiled call, with observation, reward, description and teacher.
+
+It is trusted because tests compare it step by step with the reference environments (`environment`, `options`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.compiled import compiled
+from pipeline.instructions import SoftInstruction
+from pipeline.tasks.base import Batch, Finished, Split, distinct_layouts, mix64
+from pipeline.tasks.doorkey.guide import DROP, FORWARD, LEFT, PICK_UP, RIGHT, TOGGLE, teach
+from pipeline.tasks.doorkey.programs import compile_programs, describe_ids
+from pipeline.tasks.doorkey.vision import NOT_HERE, STEP, description_id, first_look, look, show, show_agent
+from pipeline.tasks.doorkey.worlds import (
+    DOOR,
+    EMPTY,
+    KEY,
+    KINDS,
+    LAVA_CELL,
+    NOWHERE,
+    OTHER_KEY,
+    WORLD,
+    list_codes,
+    next_layout,
+)
+
+if TYPE_CHECKING:
+    from pipeline.tasks.doorkey.task import DoorKeyTask
+
+ACTIONS = 7
+SPLIT_NUMBERS: dict[Split | None, int] = {"train": 0, "validation": 1, "test": 2, None: -1}
+
+
+@compiled
+def _act(w, action):
+    """One of MiniGrid's seven actions; returns 0, or 1 if a door opened, or 2 if the agent died."""
+    here = w.agent
+    front = here + STEP[w.direction]
+    kind = w.cells[front]
+    if action == LEFT:
+        w.direction = (w.direction + 3) & 3
+    elif action == RIGHT:
+        w.direction = (w.direction + 1) & 3
+    elif action == FORWARD:
+        if kind == EMPTY or kind == LAVA_CELL:
+            w.agent = front
+            show(w, here)
+            w.shown[here, 3] = NOT_HERE
+            if kind == LAVA_CELL:
+                return 2
+    elif action == PICK_UP:
+        if w.held == 0 and (kind == KEY or kind == OTHER_KEY):
+            w.held = 1 if kind == KEY else 2
+            w.place[w.held - 1] = NOWHERE
+            w.cells[front] = EMPTY
+            show(w, front)
+    elif action == DROP:
+        if w.held and kind == EMPTY:
+            w.cells[front] = KEY if w.held == 1 else OTHER_KEY
+            w.place[w.held - 1] = front
+            w.held = 0
+            show(w, front)
+            show(w, here)
+    elif action == TOGGLE and kind == DOOR and w.held == 1:
+        return 1
+    return 0
+
+
+@compiled
+def _observe(w, i, descriptions, labelled, policies, steps, shares, counts):
+    """Description and teacher of world i's present state."""
+    number = description_id(w)
+    descriptions[i] = number
+    labelled[i] = teach(w, number, steps, shares, counts, policies, i)
+
+
+@compiled
+def _restart(worlds, kind, split, rng, pool, descriptions, labelled, policies, steps, shares, counts):
+    """A new episode in every world."""
+    for i in range(worlds.shape[0]):
+        w = worlds[i]
+        next_layout(w, kind, split, worlds.shape[0], rng, pool)
+        first_look(w)
+        _observe(w, i, descriptions, labelled, policies, steps, shares, counts)
+
+
+@compiled
+def _relabel(worlds, descriptions, labelled, policies, steps, shares, counts):
+    """Description and teacher of every world."""
+    for i in range(worlds.shape[0]):
+        _observe(worlds[i], i, descriptions, labelled, policies, steps, shares, counts)
+
+
+@compiled
+def _advance(
+    worlds, kind, split, horizon, actions, rng, pool, descriptions, labelled, policies, steps, shares, counts,
+    reward, terminated, truncated, success, returns, lengths,
+):  # fmt: skip
+    """One action in every world; worlds whose episode ends start their next one."""
+    for i in range(worlds.shape[0]):
+        w = worlds[i]
+        ended = _act(w, actions[i])
+        w.steps += 1
+        gained = np.float32(1 - 0.9 * (w.steps / horizon)) if ended == 1 else np.float32(0)
+        w.total += gained
+        reward[i] = gained
+        success[i] = ended == 1
+        terminated[i] = ended != 0
+        truncated[i] = w.steps >= horizon
+        returns[i] = w.total
+        lengths[i] = w.steps
+        if terminated[i] or truncated[i]:
+            next_layout(w, kind, split, worlds.shape[0], rng, pool)
+            first_look(w)
+        else:
+            look(w)
+            show_agent(w)
+        _observe(w, i, descriptions, labelled, policies, steps, shares, counts)
+
+
+class DoorKeyBatch(Batch):
+    """Worlds of one DoorKey task; `observation["map"]` is uint8[rows, 10, 10, 4] as DESIGN section 6 has it.
+
+    A world's layouts come from its own stream of candidate seeds: base + i, base + i + rows, ... modulo 2**32, of which
+    those whose layout is not in the split are passed over; the base follows from `seed`.
+    """
+
+    def __init__(
+        self,
+        task: DoorKeyTask,
+        size: int,
+        seed: int,
+        instructions: Mapping[str, SoftInstruction] | None,
+        split: Split | None,
+    ) -> None:
+        if size < 1:
+            raise ValueError(f"a batch needs at least one environment, got {size}")
+        self.rows = size
+        self._kind = KINDS[task.name]
+        self._split = SPLIT_NUMBERS[split]
+        self._horizon = task.horizon
+        self._base = mix64(seed) & 0xFFFFFFFF
+        self._worlds = np.zeros(size, WORLD)
+        self._scratch = (np.zeros(6, np.uint64), np.zeros(4, np.uint64))  # generator and its seeding pool
+        self.observation = {"map": self._worlds["shown"].reshape(size, 10, 10, 4)}
+        self.description = np.zeros(size, np.int32)
+        self.labelled = np.zeros(size, np.bool_)
+        self.teacher = np.zeros((size, ACTIONS), np.float32)
+        self.descriptions, slots = describe_ids(self._kind, task.canonical)
+        programs = compile_programs(self.descriptions, slots, instructions)
+        self._labels = (
+            self.description, self.labelled, self.teacher, programs.steps, programs.shares, programs.counts
+        )  # fmt: skip
+        self._finished = Finished(
+            reward=np.zeros(size, np.float32),
+            terminated=np.zeros(size, np.bool_),
+            truncated=np.zeros(size, np.bool_),
+            success=np.zeros(size, np.bool_),
+            episode_return=np.zeros(size, np.float32),
+            episode_length=np.zeros(size, np.int32),
+        )
+        self.reset()
+
+    def reset(self, seeds: np.ndarray | None = None) -> None:
+        """See `Batch.reset`."""
+        stream = (self._base + np.arange(self.rows)) & 0xFFFFFFFF
+        self._worlds["next_seed"] = stream if seeds is None else seeds
+        split = self._split if seeds is None else SPLIT_NUMBERS[None]
+        _restart(self._worlds, self._kind, split, *self._scratch, *self._labels)
+        if seeds is not None:
+            self._worlds["next_seed"] = stream
+
+    def step(self, actions: np.ndarray) -> Finished:
+        """See `Batch.step`; actions are integers 0..6."""
+        f = self._finished
+        _advance(
+            self._worlds, self._kind, self._split, self._horizon, actions, *self._scratch, *self._labels,
+            f.reward, f.terminated, f.truncated, f.success, f.episode_return, f.episode_length,
+        )  # fmt: skip
+        return f
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See `Batch.state`: the worlds' records as bytes, uint8[rows, bytes]."""
+        return {"worlds": self._worlds.view(np.uint8).reshape(self.rows, -1).copy()}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `Batch.load_state`; labels are worked out anew. Raises ValueError for another number of environments."""
+        if state["worlds"].shape != (self.rows, WORLD.itemsize):
+            raise ValueError(f"a state of {len(state['worlds'])} environments, wanted {self.rows}")
+        self._worlds.view(np.uint8).reshape(self.rows, -1)[:] = state["worlds"]
+        _relabel(self._worlds, *self._labels)
+
+    @property
+    def bytes_per_env(self) -> int:
+        """Memory of one environment in all arrays of the batch."""
+        f = self._finished
+        arrays = [self._worlds, self.description, self.labelled, self.teacher]
+        arrays += [f.reward, f.terminated, f.truncated, f.success, f.episode_return, f.episode_length]
+        return sum(array.nbytes for array in arrays) // self.rows
+
+
+def layout_seeds(kind: int, split: Split, count: int, start: int) -> np.ndarray:
+    """The compiled twin of `Task.layout_seeds`; uint32[count]."""
+    rng, pool, scratch = np.zeros(6, np.uint64), np.zeros(4, np.uint64), np.zeros(1, WORLD)
+
+    def candidates() -> Iterator[tuple[int, int]]:
+        block = np.zeros(4096, np.int64)
+        for first in range(start, start + 200 * count, len(block)):
+            list_codes(scratch, kind, first, block, rng, pool)
+            yield from enumerate(block.tolist(), first)
+
+    return distinct_layouts(candidates(), split, count)
