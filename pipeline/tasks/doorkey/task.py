@@ -106,7 +106,7 @@ _OPTIONS = (
 _EXAMPLE = {
     "example_state": Description(("key",)).sentence,
     "example_summary": "The agent has seen a key and carries nothing. No door has been seen so far.",
-    "example_reasoning": "A locked door can't be opened without a key, so the agent should walk to the key and take it.",
+    "example_reasoning": "A locked door can't be opened without a key, so the agent should go and take the key.",
     "example_plan": "go to <key>, pick up <key>",
 }
 _ONE_DOOR = TaskPrompt(
