@@ -141,6 +141,9 @@ class Task(ABC):
     agents: int = 1
     idle: Any = None
     """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
+    cell_kinds: np.ndarray | None = None
+    """For tasks whose observation is a MiniGrid map: uint8[11 objects, 6 colours], which kind of cell each is to the
+    egocentric student (1..5, or 0 for nothing)."""
 
     @abstractmethod
     def make_env(self, render_mode: str | None = None) -> Any:

@@ -1,0 +1,1 @@
+"""Who learns: networks, PPO, teacher losses, annealing, rollouts, checkpoints."""
