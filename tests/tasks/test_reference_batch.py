@@ -212,9 +212,9 @@ class Countdown(Task):
 
         def step(action):
             env.left -= 1
-            return np.array([env.left], np.float32), float(action), env.left == 0, False, {}
+            return np.array([env.left], np.float32), float(action), env.left == 0, False, env.info
 
-        env.reset, env.step = reset, step
+        env.reset, env.step, env.info = reset, step, {}
         return env
 
     def describe(self, observation):
@@ -240,6 +240,14 @@ def test_a_users_task():
     finished = batch.step(np.array([0, 0]))
     assert not finished.success[1]  # ended without
     assert finished.episode_return[1] == 1
+
+
+def test_success_is_what_the_environment_says_at_the_end():
+    batch = Countdown().make_batch(2, 0, None, None)
+    batch.reset(np.array([0, 1], np.uint32))
+    batch._envs[0].info, batch._envs[1].info = {"success": False}, {"success": True}
+    np.testing.assert_array_equal(batch.step(np.array([1, 1])).success, [False, False])  # said no; not ended
+    assert batch.step(np.array([0, 0])).success[1]
 
 
 def test_what_a_reference_batch_is_not_for():

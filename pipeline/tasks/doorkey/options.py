@@ -99,8 +99,7 @@ def go_to(cells: np.ndarray, place: Cell) -> OptionStep:
 def drop(cells: np.ndarray) -> OptionStep:
     """Put what is held on the nearest available cell: one known to be empty, and not next to a door."""
     x, y, direction = find_agent(cells)
-    available = cells[:, :, 0] == EMPTY  # bool[width, height]
-    available[x, y] = False
+    available = cells[:, :, 0] == EMPTY  # bool[width, height]; the agent's cell isn't, as it shows what is held
     for door_x, door_y in np.argwhere(cells[:, :, 0] == DOOR).tolist():
         for step_x, step_y in STEPS:
             if _inside(cells, (door_x + step_x, door_y + step_y)):
