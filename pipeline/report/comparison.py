@@ -1,0 +1,142 @@
+"""The paper's figures beside ours: for each method on each task, whether ours beats, matches or misses the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pipeline.report.episodes import Estimate, Summary
+from pipeline.report.published_results import METHOD_TITLES, PublishedFigure, PublishedResults
+
+
+class Mark(str, Enum):
+    """How our success compares with a published one."""
+
+    BEAT = "beat"
+    MATCH = "match"
+    MISS = "miss"
+
+
+def mark(ours: Estimate, published: float) -> Mark:
+    """`beat` if our interval lies above the published figure, `miss` if it lies below, `match` if it holds it."""
+    if ours.low > published:
+        return Mark.BEAT
+    return Mark.MISS if ours.high < published else Mark.MATCH
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One method on one task: the paper's figure, and our summaries by way of acting (empty if it was not run)."""
+
+    task: str
+    method: str
+    published: PublishedFigure | None
+    ours: dict[str, Summary] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return METHOD_TITLES.get(self.method, self.method)
+
+    @property
+    def main(self) -> Summary | None:
+        """The summary that is compared: acting by sampling, the paper's way, where there is one."""
+        return self.ours.get("sampled") or next(iter(self.ours.values()), None)
+
+    @property
+    def mark(self) -> Mark | None:
+        """None if either side has no figure."""
+        return mark(self.main.success, self.published.success) if self.main and self.published else None
+
+
+def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: PublishedResults) -> list[Comparison]:
+    """All methods on the given tasks that the paper or we have a figure for, in the paper's order."""
+    ours: dict[tuple[str, str], dict[str, Summary]] = {}
+    for summary in summaries:
+        ours.setdefault((summary.task, summary.method), {})[summary.acting] = summary
+    return [
+        Comparison(task, method, published.figure(task, method), ours.get((task, method), {}))
+        for task in tasks
+        for method in METHOD_TITLES
+        if (task, method) in ours or published.figure(task, method)
+    ]
+
+
+def percent(share: float) -> str:
+    """A share with one decimal, never rounded up to a perfect score: `percent(0.9996)` is `99.9%`."""
+    return f"{min(share * 100, 99.9) if share < 1 else 100:.1f}%"
+
+
+def interval(estimate: Estimate) -> str:
+    """A share's 95% interval in percent: `99.3–99.9%`."""
+    return f"{percent(estimate.low).rstrip('%')}–{percent(estimate.high)}"
+
+
+def verdict(row: Comparison, published: PublishedResults) -> str:
+    """What came out for one method on one task, in one or two plain sentences that stand beside our success."""
+    if row.main is None:
+        return f"{row.title} was not evaluated on {row.task}."
+    ours, paper = row.main, row.published
+    if paper is None:
+        return f"{row.title} takes {ours.length.mean:.1f} steps per episode; the paper has no such task."
+    words = {Mark.BEAT: "beats", Mark.MATCH: "matches", Mark.MISS: "misses"}
+    assert row.mark is not None  # both sides are there
+    text = (
+        f"{row.title} {words[row.mark]} the paper’s {percent(paper.success)}, in {ours.length.mean:.1f} steps per "
+        f"episode against {paper.length:.1f}."
+    )
+    best = published.best(row.task)
+    if best is None or best[0] == row.method:
+        return text
+    beside = {Mark.BEAT: "above", Mark.MATCH: "level with", Mark.MISS: "below"}[mark(ours.success, best[1].success)]
+    return (
+        f"{text} It is {beside} the paper’s best, {METHOD_TITLES[best[0]]} ({percent(best[1].success)})."
+    )
+
+
+def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
+    """One flat row per method, task and way of acting, as `table.csv` holds them; empty where there is no figure."""
+    rows = []
+    for row in comparisons:
+        paper = row.published
+        evaluated: list[tuple[str, Summary | None]] = [*row.ours.items()] or [("", None)]
+        for acting, ours in evaluated:
+            rows.append(
+                {
+                    "task": row.task,
+                    "method": row.method,
+                    "acting": acting,
+                    "students": len(ours.seeds) if ours else "",
+                    "episodes": ours.episodes if ours else "",
+                    **_columns("success", ours.success if ours else None),
+                    **_columns("return", ours.episode_return if ours else None),
+                    **_columns("length", ours.length if ours else None),
+                    "death": ours.ends["death"] if ours else "",
+                    "timeout": ours.ends["timeout"] if ours else "",
+                    "paper_success": paper.success if paper else "",
+                    "paper_return": paper.episode_return if paper else "",
+                    "paper_length": paper.length if paper else "",
+                    "mark": mark(ours.success, paper.success).value if ours and paper else "",
+                }
+            )
+    return rows
+
+
+def _columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    if estimate is None:
+        return {name: "", f"{name}_low": "", f"{name}_high": ""}
+    return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def metrics(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """What `dvc metrics show` shows: task -> method -> acting -> figures, with the paper's success and the mark."""
+    tree: dict[str, Any] = {}
+    for row in comparisons:
+        for acting, ours in row.ours.items():
+            leaf: dict[str, Any] = ours.metrics()
+            if row.published:
+                leaf["paper_success"] = row.published.success
+                leaf["mark"] = mark(ours.success, row.published.success).value
+            tree.setdefault(row.task, {}).setdefault(row.method, {})[acting] = leaf
+    return tree

@@ -1,0 +1,131 @@
+"""Training curves: reading what students logged, and what several seeds come to together."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline.statistics import interquartile_mean, interquartile_mean_interval
+from pipeline.tables import TableError
+
+Axis = Literal["env_steps", "seconds"]
+COLUMNS = ("env_steps", "seconds", "success", "teacher_weight", "label_miss_rate")
+BINS = 60
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One student's training log, one entry per iteration; NaN where nothing was logged.
+
+    env_steps       float[iterations]  environment steps so far, over all phases
+    seconds         float[iterations]  wall-clock seconds of training so far
+    success         float[iterations]  of the training episodes that ended in the iteration
+    teacher_weight  float[iterations]  lambda of the paper's Eq. 3
+    label_miss_rate float[iterations]  share of steps whose description has no label
+    """
+
+    seed: int
+    env_steps: np.ndarray
+    seconds: np.ndarray
+    success: np.ndarray
+    teacher_weight: np.ndarray
+    label_miss_rate: np.ndarray
+
+    @property
+    def teacher_leaves(self) -> int | None:
+        """The first iteration without the teacher; None if it never taught or never left."""
+        taught = np.flatnonzero(self.teacher_weight > 0)
+        return int(taught[-1]) + 1 if len(taught) and taught[-1] + 1 < len(self.teacher_weight) else None
+
+
+def read_curve(path: Path, seed: int) -> Curve:
+    """Read one student's `curve.csv`. Raises TableError, naming the file, the line and the column."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path}: not a CSV file ({error})") from None
+    if not rows:
+        raise TableError(f"{path}: the training log has no rows")
+    columns: dict[str, np.ndarray] = {}
+    for name in COLUMNS:
+        if name not in rows[0]:
+            raise TableError(f"{path}: column missing: {name}")
+        values = []
+        for line, row in enumerate(rows, 2):
+            try:
+                values.append(float(row[name]) if row[name] else math.nan)
+            except ValueError:
+                raise TableError(f"{path}, line {line}: {name} is {row[name]!r}; wanted a number") from None
+        columns[name] = np.array(values)
+    for name in ("env_steps", "seconds"):
+        if not np.isfinite(columns[name]).all() or (np.diff(columns[name]) < 0).any():
+            raise TableError(f"{path}: {name} must be there in every line and never fall")
+    return Curve(seed, **columns)
+
+
+def find_curves(method_dir: Path) -> list[Curve]:
+    """The curves of all final students of one task and method (`final/<seed>/curve.csv`), by seed; [] if none."""
+    paths = [path for path in method_dir.glob("final/*/curve.csv") if path.parent.name.isdigit()]
+    return [read_curve(path, int(path.parent.name)) for path in sorted(paths, key=lambda p: int(p.parent.name))]
+
+
+def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Mean of y over the iterations whose x lies in each bin, float[len(edges) - 1]; empty bins are interpolated.
+
+    Iterations without a value of y count as not there. NaN everywhere if there is none at all.
+    """
+    there = np.isfinite(y)
+    place = np.clip(np.searchsorted(edges, x[there], side="left") - 1, 0, len(edges) - 2)
+    inside = x[there] <= edges[-1]
+    count = np.bincount(place[inside], minlength=len(edges) - 1)
+    total = np.bincount(place[inside], y[there][inside], minlength=len(edges) - 1)
+    filled = count > 0
+    if not filled.any():
+        return np.full(len(edges) - 1, np.nan)
+    centres = (edges[1:] + edges[:-1]) / 2
+    return np.interp(centres, centres[filled], total[filled] / count[filled])
+
+
+@dataclass(frozen=True)
+class Band:
+    """Several seeds together, on common bins up to the end of the shortest curve.
+
+    end             where the last bin ends
+    x               float[bins]  the bins' centres
+    each            float[seeds, bins]
+    mean, low, high float[bins]  interquartile mean over seeds, and its bootstrap 95% interval
+    """
+
+    end: float
+    x: np.ndarray
+    each: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def reaches(self, level: float) -> float | None:
+        """The first x from which the mean stays at or above a level over two bins; None if it never does."""
+        above = self.mean >= level
+        twice = np.flatnonzero(above & np.append(above[1:], above[-1]))
+        return float(self.x[twice[0]]) if len(twice) else None
+
+
+def band(curves: Sequence[Curve], axis: Axis, column: str = "success", bins: int = BINS) -> Band | None:
+    """The seeds' common course of one column; None if no curve has a value of it, or none gets off the ground."""
+    end = min((float(getattr(curve, axis)[-1]) for curve in curves), default=0.0)
+    if end <= 0:
+        return None
+    edges = np.linspace(0, end, min(bins, *(len(curve.env_steps) for curve in curves)) + 1)
+    each = np.stack([binned(getattr(curve, axis), getattr(curve, column), edges) for curve in curves])
+    each = each[np.isfinite(each).all(axis=1)]
+    if not len(each):
+        return None
+    low, high = interquartile_mean_interval(each)
+    return Band(end, (edges[1:] + edges[:-1]) / 2, each, interquartile_mean(each, axis=0), low, high)

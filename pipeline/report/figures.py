@@ -1,0 +1,218 @@
+"""Figures as PNG files, each drawn twice: for a light and for a dark page.
+
+Colours are Okabe and Ito's, which colour-blind readers tell apart; methods differ in line style as well. matplotlib is
+imported where it draws, because nothing else needs it; figures are made without pyplot, so there is no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.report.comparison import percent
+from pipeline.report.curves import Axis, Band, Curve, band
+from pipeline.report.published_results import METHOD_TITLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 144
+AXIS_TITLES: dict[Axis, str] = {"env_steps": "environment steps", "seconds": "seconds of training"}
+STYLES: dict[str, Any] = {"llm4teach": "-", "rl": "--", "hierarchical": "-."}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure on a transparent ground."""
+
+    name: str
+    text: str
+    muted: str
+    grid: str
+    methods: dict[str, str]
+
+
+LIGHT = Theme(
+    "light", "#1d2329", "#5b6570", "#dfe3e8", {"llm4teach": "#0072b2", "rl": "#d55e00", "hierarchical": "#009e73"}
+)
+DARK = Theme(
+    "dark", "#e4e8ec", "#9aa5b1", "#343b43", {"llm4teach": "#56b4e9", "rl": "#e69f00", "hierarchical": "#2fc79a"}
+)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: its two files, what it shows for who can't see it, and a caption."""
+
+    light: Path
+    dark: Path
+    alt: str
+    caption: str
+
+
+def learning_curves(
+    directory: Path,
+    task: str,
+    axis: Axis,
+    curves: Mapping[str, Sequence[Curve]],
+    paper: float | None = None,
+    teacher: float | None = None,
+) -> Drawing | None:
+    """Success in training against steps or seconds, one line per method; None if there is nothing to draw.
+
+    curves   by method
+    paper    the success that the paper gives for LLM4Teach
+    teacher  the success of our teacher alone
+    """
+    bands = {method: found for method, each in curves.items() if (found := band(each, axis))}
+    if not bands:
+        return None
+    leaves = teacher_leaves(curves.get("llm4teach", ()), axis)
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        axes = figure.subplots()
+        for method, course in bands.items():
+            colour, style = theme.methods.get(method, theme.text), STYLES.get(method, "-")
+            axes.plot(course.x, course.each.T, color=colour, linewidth=0.7, alpha=0.45)
+            axes.fill_between(course.x, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
+            label = f"{METHOD_TITLES.get(method, method)} ({_seeds(len(course.each))})"
+            axes.plot(course.x, course.mean, style, color=colour, linewidth=2.2, label=label)
+        if paper is not None:
+            axes.axhline(paper, color=theme.text, linewidth=1, linestyle=(0, (5, 3)), label=f"paper {percent(paper)}")
+        if teacher is not None:
+            name = f"teacher alone {percent(teacher)}"
+            axes.axhline(teacher, color=theme.muted, linewidth=1.2, linestyle=(0, (1, 2)), label=name)
+        _mark_leaving(axes, leaves, theme)
+        axes.set_ylim(0, 1.03)
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
+        axes.set_title(f"{task}: success of training episodes", loc="left", fontsize=10, color=theme.text)
+        _finish(axes, axis, theme)
+        axes.set_xlim(0, max(course.end for course in bands.values()))
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=theme.text)
+
+    told = [_course_in_words(method, course, axis, paper) for method, course in bands.items()]
+    left = f" The teacher leaves at {amount(leaves, axis)}." if leaves is not None else ""
+    caption = " ".join(told) + left
+    alt = f"Line chart of success in training against {AXIS_TITLES[axis]} on {task}. {caption}"
+    return _save(directory, f"{task}-success-{axis.replace('_', '-')}", (5.6, 3.3), draw, alt, caption)
+
+
+def teacher_share(directory: Path, task: str, curves: Sequence[Curve]) -> Drawing | None:
+    """The teacher's weight lambda, and the share of states without a label, against steps; None if never taught."""
+    weight = band([curve for curve in curves if (curve.teacher_weight > 0).any()], "env_steps", "teacher_weight")
+    if weight is None:
+        return None
+    misses = band(curves, "env_steps", "label_miss_rate")
+    leaves = teacher_leaves(curves, "env_steps")
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1))
+        colour = theme.methods["llm4teach"]
+        above.fill_between(weight.x, 0, weight.mean, color=colour, alpha=0.2, linewidth=0)
+        above.plot(weight.x, weight.mean, color=colour, linewidth=2)
+        above.set_ylim(0, None)
+        above.set_title(f"{task}: weight λ of the teacher's loss", loc="left", fontsize=10, color=theme.text)
+        below.set_title("steps in states without a label", loc="left", fontsize=9, color=theme.text)
+        top = 0.01
+        if misses is not None:
+            below.plot(misses.x, misses.each.T, color=colour, linewidth=0.7, alpha=0.45)
+            below.plot(misses.x, misses.mean, color=colour, linewidth=2)
+            top = max(top, 1.15 * float(misses.each.max()))
+        below.set_ylim(0, top)
+        below.locator_params(axis="y", nbins=3)
+        below.yaxis.set_major_formatter(lambda y, _: f"{y * 100:g}%")
+        _mark_leaving(above, leaves, theme)
+        _mark_leaving(below, leaves, theme, named=False)
+        for axes in (above, below):
+            _finish(axes, "env_steps", theme)
+        above.set_xlabel("")
+        below.set_xlim(0, weight.end)
+
+    missed = "not logged" if misses is None else f"{float(np.mean(misses.mean)):.2%} on average"
+    stays = "" if leaves is None else f", to nothing after {amount(leaves, 'env_steps')}"
+    first = max(float(curve.teacher_weight[0]) for curve in curves)
+    caption = f"λ falls from {first:g}{stays}. Steps in states without a label: {missed}."
+    alt = (
+        f"Two line charts against environment steps on {task}: the teacher's weight and the label miss rate. {caption}"
+    )
+    return _save(directory, f"{task}-teacher-share", (5.6, 3.3), draw, alt, caption)
+
+
+def teacher_leaves(curves: Sequence[Curve], axis: Axis) -> float | None:
+    """Where on the axis the teacher's weight becomes zero: the median over seeds, None if it never does."""
+    moments = [getattr(curve, axis)[at] for curve in curves if (at := curve.teacher_leaves) is not None]
+    return float(np.median(moments)) if moments else None
+
+
+def amount(x: float, axis: Axis) -> str:
+    """A number of steps or seconds, short: `0.21M`, `35K`, `4.2 s`, `3.5 min`."""
+    if axis == "seconds":
+        return f"{x:.1f} s" if x < 120 else f"{x / 60:.1f} min"
+    return f"{x / 1e6:.2f}M" if x >= 1e5 else f"{x / 1e3:.0f}K" if x >= 1e3 else f"{x:.0f}"
+
+
+def _course_in_words(method: str, course: Band, axis: Axis, paper: float | None) -> str:
+    """Where a method's mean reaches the paper’s level, and where it ends."""
+    title = METHOD_TITLES.get(method, method)
+    unit = " steps" if axis == "env_steps" else ""
+    ends = f"ends at {percent(float(course.mean[-1]))} after {amount(course.end, axis)}{unit}."
+    if paper is None:
+        return f"{title} {ends}"
+    reached = course.reaches(paper)
+    if reached is None:
+        return f"{title} does not stay at the paper’s {percent(paper)} in training and {ends}"
+    return f"{title} reaches the paper’s {percent(paper)} at {amount(reached, axis)}{unit} and {ends}"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed" + ("s" if count != 1 else "")
+
+
+def _mark_leaving(axes: Axes, leaves: float | None, theme: Theme, named: bool = True) -> None:
+    if leaves is None:
+        return
+    axes.axvline(leaves, color=theme.muted, linewidth=1, linestyle=":")
+    if named:
+        place: dict[str, Any] = {"xy": (leaves, 0.03), "xycoords": ("data", "axes fraction")}
+        axes.annotate(
+            "teacher leaves", **place, xytext=(4, 0), textcoords="offset points", fontsize=8, color=theme.muted
+        )
+
+
+def _finish(axes: Axes, axis: Axis, theme: Theme) -> None:
+    """Quiet axes: a light grid, no box, labels in the theme's colours."""
+    axes.set_xlabel(AXIS_TITLES[axis], fontsize=9, color=theme.muted)
+    axes.xaxis.set_major_formatter(
+        lambda x, _: f"{x:g}" if axis == "seconds" else f"{x / 1e6:g}M" if x >= 1e5 else f"{x / 1e3:g}K" if x else "0"
+    )
+    axes.tick_params(colors=theme.muted, labelsize=8, length=0)
+    axes.grid(color=theme.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_facecolor("none")
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _save(
+    directory: Path,
+    name: str,
+    inches: tuple[float, float],
+    draw: Callable[[Figure, Theme], None],
+    alt: str,
+    caption: str,
+) -> Drawing:
+    from matplotlib.figure import Figure as NewFigure
+
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for theme in (LIGHT, DARK):
+        figure = NewFigure(figsize=inches, layout="constrained")
+        draw(figure, theme)
+        paths.append(directory / (f"{name}.png" if theme is LIGHT else f"{name}-dark.png"))
+        figure.savefig(paths[-1], dpi=DPI, transparent=True, metadata={"Software": None})
+    return Drawing(paths[0], paths[1], alt, caption)

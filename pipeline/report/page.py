@@ -1,0 +1,138 @@
+"""The report page: one HTML file with everything in it, that opens offline and escapes whatever an LLM produced."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.params import Params
+from pipeline.report.comparison import Mark, interval, percent, verdict
+from pipeline.report.figures import amount
+from pipeline.report.labels import SHOWN
+from pipeline.report.published_results import METHOD_TITLES, PublishedResults
+from pipeline.report.runs import Students
+from pipeline.report.task_report import TaskReport
+
+HERE = Path(__file__).parent
+MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
+
+
+def render(params: Params, tasks: Sequence[TaskReport], published: PublishedResults, versions: dict[str, str]) -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(percent=percent, interval=interval, data_uri=data_uri, amount=amount)
+    return environment.get_template("template.html").render(
+        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        params=params,
+        tasks=tasks,
+        published=published,
+        versions=versions,
+        titles=METHOD_TITLES,
+        marks={Mark.BEAT: "▲", Mark.MATCH: "●", Mark.MISS: "▼"},
+        shown=SHOWN,
+        what_was_run=what_was_run(params, tasks),
+        outcome=outcome(tasks),
+        verdicts={task.name: verdict(task.headline, published) for task in tasks if task.headline},
+        caveats=caveats(params, tasks, published),
+    )
+
+
+def data_uri(path: Path) -> str:
+    """A picture as a `data:` URI."""
+    return f"data:{MEDIA_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def what_was_run(params: Params, tasks: Sequence[TaskReport]) -> str:
+    """Tasks, teacher, students and evaluation in a few sentences."""
+    sources = sorted({task.labels.provider for task in tasks if task.labels})
+    models = sorted({task.labels.model for task in tasks if task.labels and task.labels.model})
+    teacher = f"the label provider “{', '.join(sources) or params.label.provider}”"
+    if models:
+        teacher += f" (model: {', '.join(models)})"
+    text = [f"A teacher’s answers, asked for once and kept in a table, come from {teacher}."]
+    groups = [group for task in tasks for group in task.students]
+    for method in dict.fromkeys(group.method for group in groups):
+        mine = [group for group in groups if group.method == method]
+        counts = sorted({len(group.seeds) for group in mine})
+        text.append(
+            f"{METHOD_TITLES.get(method, method)}: {_range(counts)} student{'s' if counts != [1] else ''} per task, "
+            f"each trained for {_range([amount(g.env_steps, 'env_steps') for g in mine])} environment steps in "
+            f"{_range([amount(g.seconds, 'seconds') for g in mine])}{_shape(mine)}."
+        )
+    evaluated = [row.main for task in tasks for row in task.comparisons if row.main]
+    if evaluated:
+        layouts = _range(sorted({ours.layouts for ours in evaluated}))
+        text.append(f"Each was then tried on {layouts} held-out layouts per task, one episode each.")
+    return " ".join(text)
+
+
+def _shape(groups: Sequence[Students]) -> str:
+    """The students' network and schedule, where they are known."""
+    parameters = sorted({g.parameters for g in groups if g.parameters})
+    parts = [f"{_range([f'{count:,}' for count in parameters])} parameters"] if parameters else []
+    for key in ("network", "schedule"):
+        values = {g.settings[key] for g in groups if isinstance(g.settings.get(key), str)}
+        parts += [f"{key} “{value}”" for value in sorted(values)]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _range(values: Sequence[Any]) -> str:
+    """`3`, or `3 to 5` where the values differ."""
+    different = list(dict.fromkeys(values))
+    return str(different[0]) if len(different) == 1 else f"{different[0]} to {different[-1]}"
+
+
+def outcome(tasks: Sequence[TaskReport]) -> str:
+    """How many tasks LLM4Teach beats, matches and misses the paper on, in one sentence."""
+    marks = [row.mark for task in tasks for row in task.comparisons if row.method == "llm4teach" and row.mark]
+    if not marks:
+        return "LLM4Teach was not evaluated on any task that the paper has, so there is nothing to compare yet."
+    counts = {mark: marks.count(mark) for mark in Mark}
+    words = {Mark.BEAT: "beats", Mark.MATCH: "matches", Mark.MISS: "misses"}
+    if len(set(marks)) == 1:
+        number = f"all {len(marks)} tasks" if len(marks) > 1 else "the one task"
+        return f"LLM4Teach {words[marks[0]]} the paper’s success on {number} compared."
+    first, *others = [(words[mark], count) for mark, count in counts.items() if count]
+    rest = " and ".join(f"{word} it on {count}" for word, count in others)
+    return f"Of {len(marks)} tasks compared, LLM4Teach {first[0]} the paper’s success on {first[1]}, {rest}."
+
+
+def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedResults) -> list[str]:
+    """What a careful reader should hold against these figures."""
+    several = any(len(group.seeds) > 1 for task in tasks for group in task.students)
+    methods = {row.method for task in tasks for row in task.comparisons if row.main}
+    egocentric = params.train.network == "egocentric"
+    notes = [
+        "Sampled and argmax are two different policies. The paper samples, and so do the verdicts here. A student "
+        "without memory that always takes its most probable action can walk in circles, so argmax may score lower.",
+        "Held out means by layout, not by seed: no test layout occurs in training. Success in the learning curves is "
+        "that of training episodes, with sampled actions, and so not the same figure as in the table.",
+        f"The paper gives no intervals. Its figures are means over {published.episodes} runs, which leaves one to two "
+        "points of chance around a success of 95%; the marks take them as exact.",
+    ]
+    if several:
+        notes.append(
+            "Success over several students pools their episodes, and widens Wilson’s interval by the design effect of "
+            "the seeds when students differ more than chance would have them. Few seeds say little about the next one; "
+            "the shaded bands of the curves, a bootstrap over seeds, show their spread more than certainty."
+        )
+    if egocentric:
+        notes.append(
+            "These students see the remembered map from where they stand (network “egocentric”), which the paper’s did "
+            "not. Beating the paper’s figures with it says that the pipeline works, not that the paper’s learner "
+            "was at fault; the network “map” is the closer comparison."
+        )
+    if "rl" not in methods:
+        notes.append(
+            "No student was trained without a teacher here, so this page cannot say what the teacher was worth: that "
+            "takes the method “rl” with the same network."
+        )
+    notes.append("Seconds depend on the machine and on what else it was doing; environment steps do not.")
+    return notes

@@ -1,0 +1,80 @@
+"""What was run: the students' settings and their cost, and the versions of the software."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.report.curves import Curve
+from pipeline.tables import TableError
+
+LIBRARIES = ("llm4teach", "torch", "numpy", "numba", "minigrid", "gymnasium")
+
+
+@dataclass(frozen=True)
+class Students:
+    """The final students of one task and method.
+
+    seeds      each one's seed
+    settings   readable settings that all of them share
+    env_steps, seconds  means over students of what training took, teacher-free phase included
+    """
+
+    method: str
+    seeds: tuple[int, ...]
+    settings: dict[str, Any]
+    env_steps: float
+    seconds: float
+
+    @property
+    def parameters(self) -> int | None:
+        return self.settings.get("parameters")
+
+
+def find_students(method_dir: Path, method: str, curves: Sequence[Curve]) -> Students | None:
+    """The students behind some curves, with the settings that their `config.json` files agree on; None if none.
+
+    Raises TableError for a `config.json` that is not a JSON object.
+    """
+    if not curves:
+        return None
+    configs = [_config(method_dir / "final" / str(curve.seed) / "config.json") for curve in curves]
+    shared = {key: value for key, value in configs[0].items() if all(c.get(key) == value for c in configs)}
+    return Students(
+        method,
+        tuple(curve.seed for curve in curves),
+        shared,
+        float(np.mean([curve.env_steps[-1] for curve in curves])),
+        float(np.mean([curve.seconds[-1] for curve in curves])),
+    )
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """A student's settings; none of them if the file is not there."""
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TableError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise TableError(f"{path}: wanted keys and values, found {type(content).__name__}")
+    return content
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a result, without importing them."""
+    found = {"Python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

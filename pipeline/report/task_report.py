@@ -1,0 +1,102 @@
+"""Everything the page shows of one task, gathered from the files that the other stages wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.params import Params
+from pipeline.report.comparison import Comparison, compare
+from pipeline.report.curves import Curve, find_curves
+from pipeline.report.episodes import read_episodes, summaries
+from pipeline.report.figures import Drawing, learning_curves, teacher_share
+from pipeline.report.labels import LabelReport, read_labels
+from pipeline.report.published_results import published_results
+from pipeline.report.runs import Students, find_students
+
+
+@dataclass(frozen=True)
+class Film:
+    """One filmed episode: who acts, the GIF, and how it went (`success`, `length`, `return`)."""
+
+    actor: str
+    path: Path
+    outcome: dict[str, Any]
+
+    @property
+    def caption(self) -> str:
+        went = "succeeds in" if self.outcome["success"] else "has not succeeded after"
+        return f"{went} {self.outcome['length']} steps (return {self.outcome['return']:.2f})"
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """Everything the page shows of one task.
+
+    absent  what could not be shown, in plain words
+    """
+
+    name: str
+    comparisons: list[Comparison]
+    students: list[Students] = field(default_factory=list)
+    success: list[Drawing] = field(default_factory=list)
+    teacher: Drawing | None = None
+    films: list[Film] = field(default_factory=list)
+    film_layout: int | None = None
+    labels: LabelReport | None = None
+    absent: list[str] = field(default_factory=list)
+
+    @property
+    def headline(self) -> Comparison | None:
+        """The comparison that the verdict is about: LLM4Teach's, else the first that was evaluated."""
+        there = [row for row in self.comparisons if row.main]
+        return next((row for row in there if row.method == "llm4teach"), there[0] if there else None)
+
+
+def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
+    """Read everything there is about one task under `data`, and draw its figures into `figures`; no films yet.
+
+    Raises TableError for a file that is there but broken.
+    """
+    absent: list[str] = []
+    evaluations: dict[str, pa.Table] = {}
+    for method in ["llm", *params.methods]:
+        path = data / "evaluations" / name / f"{method}.parquet"
+        if path.exists():
+            evaluations[method] = read_episodes(path, name, method)
+        else:
+            absent.append(f"{name}: the evaluation of {method} ({path}); the stage evaluate writes it.")
+    found = [summary for table in evaluations.values() for summary in summaries(table)]
+    comparisons = compare([name], found, published_results())
+
+    students_dir = data / "students" / name
+    curves: dict[str, list[Curve]] = {method: find_curves(students_dir / method) for method in params.methods}
+    absent += [
+        f"{name}: students of {method} ({students_dir / method}); the stages train and finetune write them."
+        for method, each in curves.items()
+        if not each
+    ]
+    groups = [find_students(students_dir / method, method, each) for method, each in curves.items()]
+    paper = published_results().figure(name, "llm4teach")
+    alone = next((row.main.success.mean for row in comparisons if row.method == "llm" and row.main), None)
+    drawings = [
+        learning_curves(figures, name, axis, curves, paper.success if paper else None, alone)
+        for axis in ("env_steps", "seconds")
+    ]
+
+    labels_path = data / "labels" / name / "labels.parquet"
+    labels = read_labels(name, labels_path, data / "states" / f"{name}.parquet") if labels_path.exists() else None
+    if labels is None:
+        absent.append(f"{name}: the label table ({labels_path}); the stage label writes it.")
+    return TaskReport(
+        name=name,
+        comparisons=comparisons,
+        students=[group for group in groups if group],
+        success=[drawing for drawing in drawings if drawing],
+        teacher=teacher_share(figures, name, curves.get("llm4teach", [])),
+        labels=labels,
+        absent=absent,
+    )

@@ -1,0 +1,106 @@
+"""The report stage: the paper's table and figures beside ours, as a page, pictures, a CSV and a metrics file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.params import Params
+from pipeline.report.comparison import Comparison, interval, metrics, percent, table_rows
+from pipeline.report.episodes import read_episodes, typical_episode
+from pipeline.report.films import film
+from pipeline.report.page import render
+from pipeline.report.published_results import published_results
+from pipeline.report.runs import versions
+from pipeline.report.task_report import Film, TaskReport, gather
+from pipeline.tables import read_instructions
+from pipeline.tasks.base import get_task
+
+
+def report(params: Params, root: Path = Path(".")) -> Path:
+    """Read what the other stages wrote under `root`/data, write data/report, print the table.
+
+    Whatever is not there is named on the page. Returns the path of the page. Raises TableError for a broken file.
+    """
+    out = root / "data" / "report"
+    for folder in ("figures", "films"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    tasks = []
+    for name in params.tasks:
+        print(f"report: {name}: tables and figures", file=sys.stderr)
+        task = gather(name, params, root / "data", out / "figures")
+        print(f"report: {name}: films", file=sys.stderr)
+        tasks.append(_with_films(task, params, root / "data", out / "films"))
+    comparisons = [row for task in tasks for row in task.comparisons]
+
+    out.mkdir(parents=True, exist_ok=True)
+    page = out / "index.html"
+    page.write_text(render(params, tasks, published_results(), versions()), encoding="utf-8")
+    rows = table_rows(comparisons)
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys() if rows else ["task"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    (out / "summary.json").write_text(json.dumps(metrics(comparisons), indent=2) + "\n")
+    _print_table(comparisons)
+    print(f"report: {page}")
+    return page
+
+
+def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> TaskReport:
+    """Film student and teacher on one layout, as far as both are there."""
+    from pipeline.evaluation import student_actor, teacher_actor
+
+    tables = {method: data / "evaluations" / task.name / f"{method}.parquet" for method in [*params.methods, "llm"]}
+    method = next((method for method, path in tables.items() if path.exists()), None)
+    if method is None:
+        return task
+    layout, seed = typical_episode(read_episodes(tables[method], task.name, method))
+    actors: dict[str, Any] = {}
+    absent = list(task.absent)
+    playable = get_task(task.name)
+    if seed is not None:
+        student_dir = data / "students" / task.name / method / "final" / str(seed)
+        try:
+            actors["Student"] = student_actor(playable, student_dir, params.evaluate.seed)
+        except FileNotFoundError as error:
+            absent.append(f"{task.name}: a film of the student ({error}).")
+    labels = data / "labels" / task.name / "labels.parquet"
+    if labels.exists():
+        actors["Teacher"] = teacher_actor(playable, read_instructions(labels, task.name), params.evaluate.seed)
+    films = []
+    for actor, act in actors.items():
+        path = folder / f"{task.name}-{actor.lower()}.gif"
+        films.append(Film(actor, path, film(playable, act, layout, path)))
+    return replace(task, films=films, film_layout=layout, absent=absent)
+
+
+def _print_table(comparisons: list[Comparison]) -> None:
+    """Paper and ours, acting by sampling, on stdout."""
+    table = Table(title="length / return / success, over held-out layouts", title_justify="left")
+    for title in ("task", "method", "paper", "ours", "95% interval", ""):
+        table.add_column(title, justify="left" if title in ("task", "method", "") else "right", no_wrap=True)
+    for row in comparisons:
+        paper, ours = row.published, row.main
+        table.add_row(
+            escape(row.task),
+            row.title,
+            f"{paper.length:.1f} / {paper.episode_return:.2f} / {percent(paper.success)}" if paper else "",
+            f"{ours.length.mean:.1f} / {ours.episode_return.mean:.2f} / {percent(ours.success.mean)}"
+            if ours
+            else "not run",
+            interval(ours.success) if ours else "",
+            row.mark.value if row.mark else "",
+            end_section=row.method == "llm4teach",
+        )
+    console = Console()
+    Console(width=max(console.width, 110) if not console.is_terminal else None).print(table)
