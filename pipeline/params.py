@@ -37,16 +37,77 @@ class Collect(_Section):
 
 
 class Label(_Section):
-    """The `label` stage: who is asked about the states, how often, and how.
+    """The `label` stage: who is asked about the states, how often, and how. Keys come from the environment only.
 
     provider     who answers; `published` is the table released with the paper and needs no key and no network
     method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
     samples      answers per state for `sample` and `hard`
+
+    model        the model's name, as the server knows it
+    base_url     address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; null: the provider's own
+    api_key_env  environment variable with the key; null: OPENAI_API_KEY or ZHIPUAI_API_KEY
+    temperature, top_p, max_tokens   how an answer is drawn, and its longest length in tokens
+    seed         of the first sample, the next ones count up; null: none is sent
+    extra_body   further keys of the request, as they are
+    prompt       name of the prompt: `prompts/<name>.system.txt` and so on; null: the method's own
+    scoring      `letters`: one request names the candidates by letters and reads the answer token's logprobs;
+                 `echo`: each candidate is scored as a continuation (servers with `echo` on /v1/completions)
+    score_norm   `sum` of a candidate's token logprobs, or their `mean` (echo only)
+
+    concurrency  most calls at once; fewer are made where the server refuses
+    timeout_s    seconds after which a call counts as failed
+    attempts     failures in a row of one request after which the run stops
+    max_wait_s   longest wait that a server may ask for; the run stops with the time it would take beyond that
+    max_requests, max_total_tokens, max_cost   what one run may spend; null: no bound
+    price_in, price_out   per million tokens, in the currency of max_cost
+    invalid_stop share of unusable answers (of at least 20) at which the run stops; 1 never stops
+
+    responses    a responses table to replay (provider `replay`)
+    batch_dir    folder of requests and results (provider `batch-file`); null: one under the ledger's folder
+    poll_s       seconds between looks at a batch
     """
 
     provider: Literal["published", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
+    model: str | None = Field(default=None, min_length=1)
+    base_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_tokens: int = Field(default=512, ge=1)
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    prompt: str | None = Field(default=None, pattern=r"^[\w-]+$")
+    scoring: Literal["letters", "echo"] = "letters"
+    score_norm: Literal["sum", "mean"] = "sum"
+    concurrency: int = Field(default=64, ge=1, le=4096)
+    timeout_s: float = Field(default=120.0, gt=0)
+    attempts: int = Field(default=8, ge=1, le=1000)
+    max_wait_s: float = Field(default=300.0, ge=0)
+    max_requests: int | None = Field(default=None, ge=0)
+    max_total_tokens: int | None = Field(default=None, ge=0)
+    max_cost: float | None = Field(default=None, ge=0)
+    price_in: float | None = Field(default=None, ge=0)
+    price_out: float | None = Field(default=None, ge=0)
+    invalid_stop: float = Field(default=0.8, gt=0, le=1)
+    responses: str | None = Field(default=None, min_length=1)
+    batch_dir: str | None = Field(default=None, min_length=1)
+    poll_s: float = Field(default=30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Label:
+        if self.provider in ("openai", "zhipuai", "openai-batch", "batch-file") and self.model is None:
+            raise ValueError(f"model is missing; provider {self.provider} needs the name of a model")
+        if self.provider == "replay" and self.responses is None:
+            raise ValueError("responses is missing; provider replay needs the path of a responses table")
+        if self.method == "logprob" and self.provider == "zhipuai":
+            raise ValueError("method: logprob is not possible with zhipuai, which gives none; use sample or hard")
+        if self.method == "logprob" and self.provider == "published":
+            raise ValueError("method: logprob is not possible with published, of frequencies; use sample or hard")
+        if self.max_cost is not None and self.price_in is None and self.price_out is None:
+            raise ValueError("max_cost needs price_in and price_out (per million tokens), or nothing can be added up")
+        return self
 
 
 class Schedule(_Section):

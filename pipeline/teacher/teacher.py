@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,19 @@ from typing import Any
 from pipeline.params import Label
 from pipeline.tables import label_id
 from pipeline.tasks.base import Task
+from pipeline.teacher.budget import TYPICAL_ANSWER, Budget, Estimate, rough_tokens
+from pipeline.teacher.ledger import Ledger, cache_folder
+from pipeline.teacher.logprobs import Echo, Letters
+from pipeline.teacher.methods import Method, Sampling
+from pipeline.teacher.prompts import load_prompt
 from pipeline.teacher.published import read_published
+from pipeline.teacher.rows import hardened
 from pipeline.teacher.states import State
 
 
 @dataclass(frozen=True)
 class Labelling:
-    """The rows of the three tables that a labelling writes; each may be a stream that is read once, in this order."""
+    """The rows of the three tables that a labelling writes; each may be a stream that is read once."""
 
     labels: Iterable[dict[str, Any]]
     responses: Iterable[dict[str, Any]] = ()
@@ -28,13 +34,79 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
 
     Raises TeacherError for settings that can't be used, LabellingStopped if the table can't be completed now.
     """
-    return Labelling(_published_rows(task, states, settings, root))
+    if settings.provider == "published":
+        return Labelling(_published_rows(task, states, settings, root))
+    method = make_method(task, settings, root)
+    if settings.provider == "replay":
+        from pipeline.teacher.replay import replay
+
+        return replay(task, states, settings, method.prompt, root)
+    ledger = Ledger(ledger_path(root))
+    if settings.provider == "batch-file":
+        from pipeline.teacher.batch_file import ask_by_files
+
+        ask_by_files(task, states, settings, method, ledger, root)
+    elif settings.provider == "openai-batch":
+        from pipeline.teacher.providers.openai_batch import ask_by_batches
+
+        ask_by_batches(task, states, settings, method, ledger, root)
+    else:
+        from pipeline.teacher.online import ask_online
+
+        ask_online(task, states, settings, method, ledger)
+    return Labelling(
+        (method.row(state, ledger) for state in states),
+        _responses(states, method, ledger),
+        [method.prompt.row()],
+    )
+
+
+def ledger_path(root: Path) -> Path:
+    return cache_folder(root) / "ledger.sqlite"
+
+
+def make_method(task: Task, settings: Label, root: Path) -> Method:
+    """The label method with its prompt. Raises TeacherError for a prompt that can't be used."""
+    kinds: dict[str, tuple[str, type[Sampling] | type[Letters] | type[Echo]]] = {
+        "sample": ("chain_of_thought", Sampling),
+        "hard": ("chain_of_thought", Sampling),
+        "letters": ("letters", Letters),
+        "echo": ("continuation", Echo),
+    }
+    name, kind = kinds[settings.scoring if settings.method == "logprob" else settings.method]
+    prompt = load_prompt(settings.prompt or name, task.prompt, task.grammar.objects, root)
+    return kind(task, settings, prompt)
+
+
+def estimate(task: Task, states: Sequence[State], settings: Label, root: Path) -> Estimate:
+    """What is left to ask, roughly; opens no connection and asks nothing."""
+    if settings.provider in ("published", "replay"):
+        return Estimate(len(states), 0, 0, 0, 0, 0.0)
+    method, path = make_method(task, settings, root), ledger_path(root)
+    ledger = Ledger(path) if path.exists() else None
+    wanted = samples = requests = tokens_in = 0
+    for state in states:
+        missing_here = 0
+        for request in method.requests(state):
+            missing = method.samples if ledger is None else len(ledger.missing(request.key, method.samples))
+            calls = missing if settings.provider == "zhipuai" else min(missing, 1)
+            missing_here += missing
+            requests += calls
+            tokens_in += calls * rough_tokens(request.text)
+        samples += missing_here
+        wanted += missing_here > 0
+    each = min(settings.max_tokens, TYPICAL_ANSWER) if settings.method != "logprob" else 1
+    cost = Budget(settings).price(tokens_in, samples * each)
+    return Estimate(wanted, samples, requests, tokens_in, samples * each, cost)
+
+
+def _responses(states: Sequence[State], method: Method, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    keys = (request.key for state in states for request in method.requests(state))
+    return ledger.attempts(keys, method.samples)
 
 
 def _published_rows(task: Task, states: Sequence[State], settings: Label, root: Path) -> list[dict[str, Any]]:
     """The published rows with the collected visit counts. What was never met stays, with count 0."""
-    from pipeline.teacher.rows import hardened
-
     counts = {state.description.state_id: state.visits for state in states}
     rows = []
     for row in read_published(task.name, root):

@@ -1,0 +1,49 @@
+"""The provider `batch-file`: requests go out as JSONL files, results come back as JSONL files, nothing is sent.
+
+The first run writes what is missing to `<folder>/requests-*.jsonl` and stops. Any engine that knows the Batch API's
+format answers them; its result files, put beside them under any other name, are read by the next run, which asks
+again for what failed or is still missing, and completes the table once nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.params import Label
+from pipeline.tasks.base import Task
+from pipeline.teacher.errors import LabellingStopped
+from pipeline.teacher.imports import Importer, all_requests, count_missing
+from pipeline.teacher.jsonl import missing_lines, read_results, write_files
+from pipeline.teacher.ledger import Ledger, cache_folder
+from pipeline.teacher.methods import Method
+from pipeline.teacher.states import State
+
+
+def ask_by_files(
+    task: Task, states: Sequence[State], settings: Label, method: Method, ledger: Ledger, root: Path
+) -> None:
+    """Read results, and if any sample is missing, write requests and raise LabellingStopped with what to do."""
+    folder = root / settings.batch_dir if settings.batch_dir else cache_folder(root) / "batches"
+    folder = folder / task.name
+    importer = Importer(task, states, settings, method, ledger, "import", "batch-file 1")
+    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
+        if not path.name.startswith("requests-"):
+            with path.open(encoding="utf-8") as lines:
+                importer.take(read_results(lines, str(path)))
+    missing = count_missing(states, method, ledger)
+    for old in folder.glob("requests-*.jsonl"):
+        old.unlink()
+    if not missing:
+        return
+    lines = missing_lines(all_requests(states, method), method.samples, settings, ledger)
+    written = write_files(lines, folder, "requests")
+    first = written[0][0]
+    reasons = "".join(f"\n  failed before: {reason}" for reason in importer.reasons)
+    raise LabellingStopped(
+        f"{task.name}: {importer.kept} answers read, {missing} missing: {sum(count for _, count in written)} requests are in"
+        f" {', '.join(str(path) for path, _ in written)}{reasons}\n"
+        f"answer them with any engine that reads this format, such as\n"
+        f"  vllm run-batch -i {first} -o {first.with_name(first.name.replace('requests', 'results'))}"
+        f" --model {settings.model}\nthen read the results with: llm4teach label {task.name}"
+    )

@@ -1,0 +1,191 @@
+"""The ledger of everything that was ever asked: crash-safe, shared by runs, outside of what stages delete.
+
+An SQLite file in WAL mode. A sample is (request_key, sample_index); of its attempts at most one is an answer, which
+the database itself enforces, and a failed attempt is never served as one. Each call is committed before its result
+is used, so that a killed run loses at most the calls in flight. Claims keep two processes from asking the same.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pipeline.tables import RESPONSES
+from pipeline.teacher.errors import TeacherError
+
+CACHE_VARIABLE = "LLM4TEACH_CACHE"
+"""Environment variable that names another folder than `.teacher_cache/` under the project's root."""
+
+_COLUMNS = tuple(RESPONSES.names)
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS attempts (
+    {", ".join(_COLUMNS)}, UNIQUE (request_key, sample_index, attempt)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_answer ON attempts (request_key, sample_index) WHERE error IS NULL;
+CREATE TABLE IF NOT EXISTS claims (request_key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    intent TEXT PRIMARY KEY, labelling TEXT NOT NULL, batch_id TEXT, status TEXT NOT NULL, lines INTEGER NOT NULL
+);
+"""
+DUPLICATE = "duplicate: another process has answered this sample meanwhile"
+
+
+def cache_folder(root: Path) -> Path:
+    """Where the ledger lives."""
+    return Path(os.environ.get(CACHE_VARIABLE) or root / ".teacher_cache")
+
+
+class Ledger:
+    """An open ledger. Not for use from several threads; any number of processes may have the same one open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the ledger at `path`. Raises TeacherError if it is no ledger."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            raise TeacherError(
+                f"{path}: not a ledger of answers ({error}); move it away, or set {CACHE_VARIABLE}"
+            ) from None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def missing(self, request_key: str, samples: int) -> list[int]:
+        """The sample indices below `samples` that have no answer yet, ascending."""
+        rows = self._db.execute(
+            "SELECT sample_index FROM attempts WHERE request_key = ? AND error IS NULL AND sample_index < ?",
+            (request_key, samples),
+        )
+        have = {index for (index,) in rows}
+        return [index for index in range(samples) if index not in have]
+
+    def claim(self, request_key: str, seconds: float) -> bool:
+        """Reserve a request for this process for so long; False if another living process has it."""
+        now = time.time()
+        with _Transaction(self._db):
+            held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (request_key,)).fetchone()
+            if held and held[0] != self.owner and held[1] > now and _alive(held[0]):
+                return False
+            self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (request_key, self.owner, now + seconds))
+        return True
+
+    def release(self, request_key: str) -> None:
+        """Give a claim up."""
+        self._db.execute("DELETE FROM claims WHERE request_key = ? AND owner = ?", (request_key, self.owner))
+
+    def record(self, attempts: Iterable[dict[str, Any]]) -> int:
+        """Write attempts (columns of RESPONSES but `attempt`) in one transaction; returns how many became answers.
+
+        An answer for a sample that already has one is kept as a failed attempt, so that nothing counts twice.
+        """
+        kept = 0
+        with _Transaction(self._db):
+            for row in attempts:
+                where = (row["request_key"], row["sample_index"])
+                number, answered = self._db.execute(
+                    "SELECT COALESCE(MAX(attempt), 0), COALESCE(SUM(error IS NULL), 0) FROM attempts"
+                    " WHERE request_key = ? AND sample_index = ?",
+                    where,
+                ).fetchone()
+                row = {**row, "attempt": number + 1, "at": row["at"].isoformat()}
+                if row["error"] is None and answered:
+                    row["error"] = DUPLICATE
+                kept += row["error"] is None
+                marks = ", ".join("?" * len(_COLUMNS))
+                self._db.execute(f"INSERT INTO attempts VALUES ({marks})", [row.get(name) for name in _COLUMNS])
+        return kept
+
+    def answers(self, request_key: str, samples: int) -> list[dict[str, Any]]:
+        """The answers to the samples below `samples`, by index, without their raw bodies."""
+        columns = [name for name in _COLUMNS if name != "raw"]
+        rows = self._db.execute(
+            f"SELECT {', '.join(columns)} FROM attempts WHERE request_key = ? AND error IS NULL AND sample_index < ?"
+            " ORDER BY sample_index",
+            (request_key, samples),
+        )
+        return [_with_time(dict(zip(columns, row, strict=True))) for row in rows]
+
+    def attempts(self, request_keys: Iterable[str], samples: int) -> Iterator[dict[str, Any]]:
+        """Every attempt at the given samples, request by request, as rows of RESPONSES."""
+        for key in request_keys:
+            rows = self._db.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM attempts WHERE request_key = ? AND sample_index < ?"
+                " ORDER BY sample_index, attempt",
+                (key, samples),
+            ).fetchall()
+            for row in rows:
+                yield _with_time(dict(zip(_COLUMNS, row, strict=True)))
+
+    def failures(self, request_key: str, samples: int) -> int:
+        """How many attempts at the samples of a request have failed."""
+        (count,) = self._db.execute(
+            "SELECT COUNT(*) FROM attempts WHERE request_key = ? AND sample_index < ? AND error IS NOT NULL",
+            (request_key, samples),
+        ).fetchone()
+        return int(count)
+
+    def batches(self, labelling: str) -> list[tuple[str, str | None, str]]:
+        """Batches of a labelling that are not finished: intent, the provider's id (None: unknown yet), status."""
+        rows = self._db.execute(
+            "SELECT intent, batch_id, status FROM batches WHERE labelling = ? AND status != 'done' ORDER BY rowid",
+            (labelling,),
+        )
+        return [(intent, batch_id, status) for intent, batch_id, status in rows]
+
+    def set_batch(self, intent: str, labelling: str, batch_id: str | None, status: str, lines: int) -> None:
+        """Write what is known of a batch; the intent is written before the batch is made."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?, ?)", (intent, labelling, batch_id, status, lines)
+        )
+
+    def forget_batch(self, intent: str) -> None:
+        """Drop a batch that was never made."""
+        self._db.execute("DELETE FROM batches WHERE intent = ?", (intent,))
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if anything is raised."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _with_time(row: dict[str, Any]) -> dict[str, Any]:
+    row["at"] = datetime.fromisoformat(row["at"])
+    return row
+
+
+def _alive(owner: str) -> bool:
+    """Whether the process of a claim may still run; one on another machine is believed until its claim ends."""
+    host, _, pid = owner.rpartition(":")
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def now() -> datetime:
+    """The present moment, as the ledger writes it."""
+    return datetime.now(timezone.utc)

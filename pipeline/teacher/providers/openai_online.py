@@ -1,0 +1,50 @@
+"""Any server with OpenAI's API, through the official SDK: OpenAI, vLLM, FastChat, llama.cpp, Ollama, …"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import openai
+
+from pipeline.params import Label
+from pipeline.teacher.calls import CallFailed, Reply, failure_of, read_body
+from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.redaction import KEY_VARIABLES, api_key, checked_url
+
+DEFAULT_URL = "https://api.openai.com/v1"
+
+
+def sdk_arguments(settings: Label) -> dict[str, Any]:
+    """Key, address and timeout for the SDK. Raises TeacherError if the official server is meant and there is no key."""
+    url = checked_url(settings.base_url or DEFAULT_URL)
+    key = api_key(settings.provider, settings.api_key_env)
+    if key is None and settings.base_url is None:
+        variable = settings.api_key_env or KEY_VARIABLES["openai"]
+        raise TeacherError(f"the environment variable {variable} is not set; or set label.base_url to a local server")
+    return {"api_key": key or "none", "base_url": url, "timeout": settings.timeout_s}
+
+
+class OpenAIClient:
+    """The `openai` provider."""
+
+    def __init__(self, settings: Label) -> None:
+        self.sdk = f"openai {openai.__version__}"
+        self.base_url = checked_url(settings.base_url or DEFAULT_URL)
+        self.many = True
+        limits = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
+        transport = openai.DefaultAsyncHttpxClient(limits=limits, timeout=settings.timeout_s)
+        self._client = openai.AsyncOpenAI(**sdk_arguments(settings), max_retries=0, http_client=transport)
+
+    async def call(self, path: str, body: dict[str, Any]) -> Reply:
+        try:
+            response = await self._client.post(path.removeprefix("/v1"), cast_to=httpx2.Response, body=body)
+        except openai.APIStatusError as error:
+            raise failure_of(error.status_code, error.response.text, error.response.headers) from None
+        except (openai.APIError, httpx2.HTTPError) as error:
+            cause = error.__cause__ or error
+            raise CallFailed(f"{type(cause).__name__}: {cause}") from None
+        return read_body(response.text, response.status_code, response.headers)
+
+    async def close(self) -> None:
+        await self._client.close()

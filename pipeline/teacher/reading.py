@@ -1,0 +1,69 @@
+"""Finding the decision in what a model wrote, and judging it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from pipeline.instructions import Description, Grammar, Reading, Verdict, read_plan
+from pipeline.teacher.prompts import Prompt
+
+_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_LABELLED = re.compile(r"^[\s#>*_]*(?:final\s+)?(decision|plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_NEXT_HEADING = re.compile(r"\n\s*\n|\n[\s#>*_]*[A-Z][\w ]{2,20}:")
+
+
+def find_decision(text: str) -> tuple[str, bool]:
+    """The decision in a chain-of-thought answer, and whether it stood where it was asked for.
+
+    Looks for the last line labelled `Decision:` (or plan, answer, action; any decoration), then for a JSON object with
+    such a key, then for the last braces, then takes the last line.
+    """
+    body = _THOUGHTS.sub("", text).strip()
+    labels = list(_LABELLED.finditer(body))
+    if labels:
+        last = labels[-1]
+        rest = body[last.end() :]
+        braces = _BRACES.match(rest.lstrip("`\"' \n"))
+        decision = braces.group() if braces else _NEXT_HEADING.split(rest.strip(), maxsplit=1)[0]
+        return decision.strip("`\"'* \n"), last.group(1).lower() == "decision"
+    decision_in_json = _from_json(body)
+    if decision_in_json is not None:
+        return decision_in_json, False
+    in_braces = _BRACES.findall(body)
+    if in_braces:
+        return in_braces[-1].strip(), False
+    lines = [line.strip() for line in body.splitlines() if line.strip()]
+    return (lines[-1].strip("`\"'* ") if lines else ""), False
+
+
+def _from_json(body: str) -> str | None:
+    """The decision of an answer that is a JSON object, maybe in a code fence; None if it is no such thing."""
+    start, end = body.find("{"), body.rfind("}")
+    try:
+        content = json.loads(body[start : end + 1]) if 0 <= start < end else None
+    except ValueError:
+        return None
+    if not isinstance(content, dict):
+        return None
+    for key, value in content.items():
+        if str(key).lower() in ("decision", "plan", "answer", "action"):
+            return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return None
+
+
+def read_answer(text: str, prompt: Prompt, grammar: Grammar, description: Description) -> tuple[str, Reading]:
+    """The decision in a model's answer, in the words of descriptions, and how it was judged.
+
+    A decision that did not stand where it was asked for counts as repaired.
+    """
+    found, in_place = find_decision(text)
+    decision = prompt.read_back(found)
+    reading = read_plan(decision, grammar, description)
+    if reading.verdict is Verdict.REPAIRED and in_place:
+        without_braces = decision.strip().removeprefix("{").removesuffix("}").strip()
+        reading = read_plan(without_braces, grammar, description)  # the braces are what the prompt asks for
+    if reading.verdict is Verdict.VALID and not in_place:
+        reading = Reading(reading.plan, Verdict.REPAIRED, "the decision was not labelled")
+    return decision, reading

@@ -1,0 +1,41 @@
+"""Keys out of everything that is kept or shown: servers echo them in errors, and users put them into addresses."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import urlsplit
+
+from pipeline.teacher.errors import TeacherError
+
+HIDDEN = "[key removed]"
+KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "openai-batch": "OPENAI_API_KEY", "zhipuai": "ZHIPUAI_API_KEY"}
+_LOOKS_LIKE_A_KEY = re.compile(r"(?:\bsk-[\w*.-]{6,}|(?<=Bearer )[^\s\"',}]{6,})")
+
+
+def api_key(provider: str, variable: str | None) -> str | None:
+    """The provider's key from the environment, or None. `variable` names another variable than the usual one."""
+    return os.environ.get(variable or KEY_VARIABLES.get(provider, "")) or None
+
+
+class Redactor:
+    """Removes the given keys, and whatever looks like one, from text."""
+
+    def __init__(self, *keys: str | None) -> None:
+        parts = [part for key in keys if key for part in (key, *key.split(".")) if len(part) >= 6]
+        self._keys = sorted(set(parts), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for key in self._keys:
+            text = text.replace(key, HIDDEN)
+        return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+
+
+def checked_url(url: str) -> str:
+    """A base URL without its final slash. Raises TeacherError if it is none, or holds a user, password or query."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TeacherError("label.base_url: wanted http(s)://host[:port]/path, such as http://localhost:8000/v1")
+    if parts.username or parts.password or parts.query:
+        raise TeacherError("label.base_url: has a user, password or query in it; keys come from the environment only")
+    return url.rstrip("/")
