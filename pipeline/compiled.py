@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+# One thread per process: the matrices here are small, and runs share the cores among themselves.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numba
 
 Function = TypeVar("Function", bound=Callable)

@@ -8,12 +8,14 @@ has the same network in torch, and a test holds both to the same numbers.
 |---|---|---|
 | tokens | uint16[rows, 100] | place * KINDS + kind - 1, for each seen cell in the window |
 | counts | int32[rows] | how many of a row's tokens count |
-| theta | float32[PARAMETERS] | all parameters, in the order of LAYOUT |
+| theta | float32[PARAMETERS] | all parameters, in the order of `Parts` |
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,55 +33,59 @@ GRID = 10
 CELLS = GRID * GRID
 OUTSIDE = 255
 
-LAYOUT: dict[str, tuple[int, ...]] = {
-    "embedding.weight": (TOKENS, WIDTH),
-    "embedding_bias": (WIDTH,),
-    "hidden.weight": (WIDTH, HIDDEN),
-    "hidden.bias": (HIDDEN,),
-    "heads.weight": (HIDDEN, OUTPUTS),
-    "heads.bias": (OUTPUTS,),
-}
-"""Name and shape of each parameter; weights are [inputs, outputs], and the last output is the value."""
 
-TRANSPOSED = ("hidden.weight", "heads.weight")
+class Parts(NamedTuple):
+    """The network's parameters, or their gradient, by name; the last output is the value."""
 
-_SIZES = [int(np.prod(shape)) for shape in LAYOUT.values()]
-_OFFSETS = [sum(_SIZES[:k]) for k in range(len(_SIZES) + 1)]
-AT_EMBEDDING, AT_EMBEDDING_BIAS, AT_HIDDEN, AT_HIDDEN_BIAS, AT_HEADS, AT_HEADS_BIAS, PARAMETERS = _OFFSETS
+    embedding: np.ndarray  # float32[TOKENS, WIDTH]
+    embedding_bias: np.ndarray  # float32[WIDTH]
+    hidden: np.ndarray  # float32[WIDTH, HIDDEN]
+    hidden_bias: np.ndarray  # float32[HIDDEN]
+    heads: np.ndarray  # float32[OUTPUTS, HIDDEN]
+    heads_bias: np.ndarray  # float32[OUTPUTS]
 
 
-def parts_of(theta: np.ndarray) -> dict[str, np.ndarray]:
-    """Views of theta (float32[PARAMETERS]) under the names and shapes of LAYOUT."""
-    return {
-        name: theta[start : start + size].reshape(shape)
-        for (name, shape), start, size in zip(LAYOUT.items(), _OFFSETS, _SIZES, strict=False)
-    }
+SHAPES = Parts((TOKENS, WIDTH), (WIDTH,), (WIDTH, HIDDEN), (HIDDEN,), (OUTPUTS, HIDDEN), (OUTPUTS,))  # type: ignore[arg-type]
+PARAMETERS = sum(int(np.prod(shape)) for shape in SHAPES)
+TORCH_NAMES = Parts("embedding.weight", "embedding_bias", "hidden.weight", "hidden.bias", "heads.weight", "heads.bias")  # type: ignore[arg-type]
+TRANSPOSED = ("hidden.weight",)
+"""Torch keeps linear weights as [outputs, inputs]; here the layout follows the inner loops."""
+
+
+def parts_of(theta: np.ndarray) -> Parts:
+    """Views of a flat array (float32[PARAMETERS]) as the network's parts."""
+    views = []
+    start = 0
+    for shape in SHAPES:
+        size = int(np.prod(shape))
+        views.append(theta[start : start + size].reshape(shape))
+        start += size
+    return Parts(*views)
 
 
 def initial_parameters(rng: np.random.Generator) -> np.ndarray:
     """float32[PARAMETERS]: small random vectors per token, orthogonal layers, a nearly uniform first policy."""
     theta = np.zeros(PARAMETERS, np.float32)
     parts = parts_of(theta)
-    parts["embedding.weight"][:] = rng.normal(0, 0.1, (TOKENS, WIDTH))
-    parts["hidden.weight"][:] = _orthogonal(rng, WIDTH, HIDDEN) * np.sqrt(2)
-    parts["heads.weight"][:, :ACTIONS] = _orthogonal(rng, HIDDEN, ACTIONS) * 0.01
-    parts["heads.weight"][:, ACTIONS:] = _orthogonal(rng, HIDDEN, 1)
+    parts.embedding[:] = rng.normal(0, 0.1, (TOKENS, WIDTH))
+    parts.hidden[:] = _orthogonal(rng, WIDTH, HIDDEN) * np.sqrt(2)
+    parts.heads[:ACTIONS] = _orthogonal(rng, ACTIONS, HIDDEN) * 0.01
+    parts.heads[ACTIONS:] = _orthogonal(rng, 1, HIDDEN)
     return theta
 
 
 def to_state_dict(theta: np.ndarray) -> dict[str, np.ndarray]:
     """The parameters as torch's `EgocentricNetwork.state_dict()` has them (linear weights [outputs, inputs])."""
-    parts = parts_of(theta)
-    return {name: part.T.copy() if name in TRANSPOSED else part.copy() for name, part in parts.items()}
+    named = zip(TORCH_NAMES, parts_of(theta), strict=True)
+    return {name: part.T.copy() if name in TRANSPOSED else part.copy() for name, part in named}
 
 
 def from_state_dict(state: Mapping[str, np.ndarray]) -> np.ndarray:
     """theta (float32[PARAMETERS]) from such a state dict. Raises ValueError for other names or shapes."""
     theta = np.zeros(PARAMETERS, np.float32)
-    parts = parts_of(theta)
-    if set(state) != set(parts):
-        raise ValueError(f"wanted parameters {', '.join(parts)}; found {', '.join(state)}")
-    for name, part in parts.items():
+    if set(state) != set(TORCH_NAMES):
+        raise ValueError(f"wanted parameters {', '.join(TORCH_NAMES)}; found {', '.join(state)}")
+    for name, part in zip(TORCH_NAMES, parts_of(theta), strict=True):
         value = state[name].T if name in TRANSPOSED else state[name]
         if value.shape != part.shape:
             raise ValueError(f"{name} has shape {state[name].shape}, not that of this network")
@@ -136,67 +142,87 @@ def encode(maps, cell_kinds, places, tokens, counts):
 
 
 @compiled_fast
-def forward(theta, tokens, counts, row, embedded, hidden, outputs):
-    """Fill embedded (float32[WIDTH]), hidden (float32[HIDDEN]) and outputs (float32[OUTPUTS]) for one row."""
-    for j in range(WIDTH):
-        embedded[j] = theta[AT_EMBEDDING_BIAS + j]
-    for k in range(counts[row]):
-        at = AT_EMBEDDING + np.int64(tokens[row, k]) * WIDTH
-        for j in range(WIDTH):
-            embedded[j] += theta[at + j]
-    for j in range(HIDDEN):
-        hidden[j] = theta[AT_HIDDEN_BIAS + j]
-    for i in range(WIDTH):
-        embedded[i] = max(embedded[i], np.float32(0))
-        at = AT_HIDDEN + i * HIDDEN
-        for j in range(HIDDEN):
-            hidden[j] += embedded[i] * theta[at + j]
-    for j in range(OUTPUTS):
-        outputs[j] = theta[AT_HEADS_BIAS + j]
-    for i in range(HIDDEN):
-        hidden[i] = max(hidden[i], np.float32(0))
-        at = AT_HEADS + i * OUTPUTS
-        for j in range(OUTPUTS):
-            outputs[j] += hidden[i] * theta[at + j]
+def _embed(p, tokens, counts, rows, embedded):
+    """Fill embedded (float32[n, WIDTH]) with the first layer's outputs for the given rows."""
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        for j in range(embedded.shape[1]):  # lengths the compiler doesn't know become vector code, known ones don't
+            embedded[k, j] = p.embedding_bias[j]
+        for c in range(counts[row]):
+            token = tokens[row, c]
+            for j in range(embedded.shape[1]):
+                embedded[k, j] += p.embedding[token, j]
+        for j in range(embedded.shape[1]):
+            embedded[k, j] = max(embedded[k, j], np.float32(0))
 
 
 @compiled_fast
-def log_softmax(outputs, log_probs):
-    """Fill log_probs (float32[ACTIONS]) from the first ACTIONS outputs."""
-    top = outputs[0]
-    for j in range(1, ACTIONS):
-        top = max(top, outputs[j])
-    total = np.float32(0)
-    for j in range(ACTIONS):
-        total += np.exp(outputs[j] - top)
-    shift = top + np.log(total)
-    for j in range(ACTIONS):
-        log_probs[j] = outputs[j] - shift
+def add_bias(values, bias):
+    """Add bias (float32[width]) to each row of values (float32[n, width])."""
+    for k in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            values[k, j] += bias[j]
+
+
+@compiled_fast
+def _rectify(values):
+    """Replace negative values (float32[n, width]) by zero."""
+    for k in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            values[k, j] = max(values[k, j], np.float32(0))
 
 
 @compiled
-def act(theta, tokens, counts, uniforms, greedy, actions, log_probs, values):
+def forward(p, tokens, counts, rows, embedded, hidden, outputs):
+    """The network on n rows (int64[n]); fills each layer: float32[n, WIDTH], [n, HIDDEN] and [n, OUTPUTS]; p: Parts."""
+    _embed(p, tokens, counts, rows, embedded)
+    np.dot(embedded, p.hidden, hidden)
+    add_bias(hidden, p.hidden_bias)
+    _rectify(hidden)
+    np.dot(hidden, p.heads.T, outputs)
+    add_bias(outputs, p.heads_bias)
+
+
+@compiled_fast
+def softmax(outputs, k, probs):
+    """Fill probs (float32[ACTIONS]) for row k of outputs; returns what an output exceeds its log-probability by."""
+    top = outputs[k, 0]
+    for j in range(1, ACTIONS):
+        top = max(top, outputs[k, j])
+    total = np.float32(0)
+    for j in range(ACTIONS):
+        probs[j] = math.exp(outputs[k, j] - top)
+        total += probs[j]
+    share = np.float32(1) / total
+    for j in range(ACTIONS):
+        probs[j] *= share
+    return top + math.log(total)
+
+
+@compiled
+def act(p, tokens, counts, uniforms, greedy, actions, log_probs, values):
     """Choose an action per row: by inverting the cumulated probabilities at `uniforms`, or the most probable one.
 
     uniforms float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
     """
-    embedded = np.empty(WIDTH, np.float32)
-    hidden = np.empty(HIDDEN, np.float32)
-    outputs = np.empty(OUTPUTS, np.float32)
-    all_log_probs = np.empty(ACTIONS, np.float32)
-    for row in range(counts.shape[0]):
-        forward(theta, tokens, counts, row, embedded, hidden, outputs)
-        log_softmax(outputs, all_log_probs)
+    n = counts.shape[0]
+    embedded = np.empty((n, WIDTH), np.float32)
+    hidden = np.empty((n, HIDDEN), np.float32)
+    outputs = np.empty((n, OUTPUTS), np.float32)
+    probs = np.empty(ACTIONS, np.float32)
+    forward(p, tokens, counts, np.arange(n), embedded, hidden, outputs)
+    for row in range(n):
+        shift = softmax(outputs, row, probs)
         action = 0
         if greedy:
             for j in range(1, ACTIONS):
-                if outputs[j] > outputs[action]:
+                if outputs[row, j] > outputs[row, action]:
                     action = j
         else:
-            left = uniforms[row] - np.exp(all_log_probs[0])
+            left = uniforms[row] - probs[0]
             while left >= 0 and action < ACTIONS - 1:
                 action += 1
-                left -= np.exp(all_log_probs[action])
+                left -= probs[action]
         actions[row] = action
-        log_probs[row] = all_log_probs[action]
-        values[row] = outputs[ACTIONS]
+        log_probs[row] = outputs[row, action] - shift
+        values[row] = outputs[row, ACTIONS]

@@ -21,38 +21,37 @@ class FusedStudent(Student):
     def __init__(self, cell_kinds: np.ndarray, rng: np.random.Generator) -> None:
         self._cell_kinds = cell_kinds
         self._theta = egocentric.initial_parameters(rng)
+        self._parts = egocentric.parts_of(self._theta)
         self._first = np.zeros_like(self._theta)
         self._second = np.zeros_like(self._theta)
         self._gradient = np.zeros_like(self._theta)
+        self._gradient_parts = egocentric.parts_of(self._gradient)
         self._steps = 0
         self._losses = np.zeros(len(fused.LOSSES))
-        self._features: dict[str, np.ndarray] = {}
-        self._acting: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
-    def encode(self, observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        maps = observation["map"]
-        if len(self._features.get("counts", ())) != len(maps):
-            self._features = {
-                "tokens": np.zeros((len(maps), egocentric.CELLS), np.uint16),
-                "counts": np.zeros(len(maps), np.int32),
-            }
-        egocentric.encode(maps, self._cell_kinds, egocentric.PLACES, **self._features)
-        return self._features
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
+
+    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
+        egocentric.encode(
+            observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
+        )
 
     def act(
-        self, features: Mapping[str, np.ndarray], uniforms: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = len(features["counts"])
-        if self._acting is None or len(self._acting[0]) != rows:
-            self._acting = np.zeros(rows, np.int64), np.zeros(rows, np.float32), np.zeros(rows, np.float32)
-        greedy = uniforms is None
-        given = np.zeros(rows, np.float32) if uniforms is None else uniforms
-        egocentric.act(self._theta, features["tokens"], features["counts"], given, greedy, *self._acting)
-        return self._acting
+        self,
+        features: Mapping[str, np.ndarray],
+        uniforms: np.ndarray | None,
+        actions: np.ndarray,
+        log_probs: np.ndarray,
+        values: np.ndarray,
+    ) -> None:
+        given = np.zeros(len(actions), np.float32) if uniforms is None else uniforms
+        tokens, counts = features["tokens"], features["counts"]
+        egocentric.act(self._parts, tokens, counts, given, uniforms is None, actions, log_probs, values)
 
     def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         self._steps = fused.update(
-            self._theta, self._gradient, self._first, self._second, self._steps,
+            self._theta, self._parts, self._gradient, self._gradient_parts, self._first, self._second, self._steps,
             rollout.features["tokens"], rollout.features["counts"], rollout.actions, rollout.log_probs,
             rollout.advantages, rollout.returns, rollout.teacher, rollout.labelled, orders, settings.minibatch,
             settings.learning_rate, settings.clip, settings.grad_norm, settings.value, settings.entropy,

@@ -18,7 +18,7 @@ from pipeline.params import Schedule
 from pipeline.student.advantages import gae
 from pipeline.student.annealing import linear, teacher_weight
 from pipeline.student.student import Rollout, Student, UpdateSettings
-from pipeline.tasks.base import Task
+from pipeline.tasks.base import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ class Learner:
         self._rng = np.random.default_rng([seed, phase.first])
         self.student = make_student(np.random.default_rng([seed, 0]))
         self.batch = task.make_batch(schedule.envs, int(self._rng.integers(2**31)), instructions, "train")
-        self._buffers = _Buffers(
-            schedule, self.batch.rows, task.space.size, self.student.encode(self.batch.observation)
-        )
+        self._buffers = _Buffers(schedule, self.batch, self.student)
 
     @property
     def done(self) -> bool:
@@ -79,8 +77,7 @@ class Learner:
         schedule, i = self.schedule, self.iteration
         episodes, misses = self._roll_out()
         b = self._buffers
-        last_values = self.student.act(self.student.encode(self.batch.observation), None)[2]
-        gae(b.rewards, b.dones, b.values, last_values, schedule.gamma, schedule.gae, b.advantages)
+        gae(b.rewards, b.dones, b.values[:-1], b.values[-1], schedule.gamma, schedule.gae, b.advantages)
         orders = np.stack([self._rng.permutation(b.rewards.size) for _ in range(schedule.epochs)])
         weight = teacher_weight(schedule, i)
         settings = UpdateSettings(
@@ -109,36 +106,34 @@ class Learner:
     def _roll_out(self) -> tuple[dict[str, float], float]:
         """Fill the buffers with `horizon` steps; returns the means over ended episodes, and the label miss rate."""
         b, batch, student = self._buffers, self.batch, self.student
-        ended = np.zeros(4)  # episodes, successes, returns, lengths
-        unlabelled = 0
-        uniforms = self._rng.random((self.schedule.horizon, batch.rows), dtype=np.float32)
+        horizon = self.schedule.horizon
+        uniforms = self._rng.random((horizon + 1, batch.rows), dtype=np.float32)
         teaching = teacher_weight(self.schedule, self.iteration) > 0
-        for t in range(self.schedule.horizon):
-            features = student.encode(batch.observation)
-            for name, values in features.items():
-                b.features[name][t] = values
+        unlabelled = 0
+        for t in range(horizon):
+            student.encode(batch.observation, b.features[t])
             b.teacher[t] = batch.teacher
             b.labelled[t] = batch.labelled
             if teaching and not batch.labelled.all():
                 missed = batch.description[~batch.labelled]
                 unlabelled += len(missed)
                 self.unlabelled.update(missed.tolist())
-            actions, b.log_probs[t], b.values[t] = student.act(features, uniforms[t])
-            b.actions[t] = actions
-            finished = batch.step(actions)
+            student.act(b.features[t], uniforms[t], b.actions[t], b.log_probs[t], b.values[t])
+            finished = batch.step(b.actions[t])
             b.rewards[t] = finished.reward
-            done = finished.done
-            b.dones[t] = done
-            if done.any():
-                ended += (
-                    done.sum(),
-                    finished.success[done].sum(),
-                    finished.episode_return[done].sum(),
-                    finished.episode_length[done].sum(),
-                )
-        means = ended[1:] / ended[0] if ended[0] else np.full(3, np.nan)
-        names = ("success", "episode_return", "episode_length")
-        return dict(zip(names, means.tolist(), strict=True)), unlabelled / b.rewards.size
+            b.dones[t] = finished.done
+            b.successes[t] = finished.success
+            b.episode_returns[t] = finished.episode_return
+            b.episode_lengths[t] = finished.episode_length
+        student.encode(batch.observation, b.features[horizon])  # only the value of the state after the last step counts
+        student.act(b.features[horizon], uniforms[horizon], b.actions[horizon], b.log_probs[horizon], b.values[horizon])
+        ended = b.dones
+        means = {
+            "success": b.successes[ended].mean() if ended.any() else np.nan,
+            "episode_return": b.episode_returns[ended].mean() if ended.any() else np.nan,
+            "episode_length": b.episode_lengths[ended].mean() if ended.any() else np.nan,
+        }
+        return {name: float(value) for name, value in means.items()}, unlabelled / b.rewards.size
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that decides the future, as arrays; see `checkpoint` for the file."""
@@ -184,29 +179,35 @@ CURVE_COLUMNS = (
 
 
 class _Buffers:
-    """The arrays of one iteration, [horizon, rows, ...], allocated once."""
+    """The arrays of one iteration, allocated once: [horizon, rows, ...], what acting fills with one more at the end."""
 
-    def __init__(self, schedule: Schedule, rows: int, actions: int, features: Mapping[str, np.ndarray]) -> None:
-        shape = (schedule.horizon, rows)
-        self.features = {name: np.zeros((*shape, *values.shape[1:]), values.dtype) for name, values in features.items()}
-        self.actions = np.zeros(shape, np.int64)
-        self.log_probs = np.zeros(shape, np.float32)
-        self.values = np.zeros(shape, np.float32)
-        self.rewards = np.zeros(shape, np.float32)
-        self.dones = np.zeros(shape, np.bool_)
-        self.advantages = np.zeros(shape, np.float32)
-        self.teacher = np.zeros((*shape, actions), np.float32)
-        self.labelled = np.zeros(shape, np.bool_)
+    def __init__(self, schedule: Schedule, batch: Batch, student: Student) -> None:
+        self.shape = (schedule.horizon, batch.rows)
+        one_more = (schedule.horizon + 1, batch.rows)
+        self._features = student.features(one_more[0] * one_more[1])
+        shaped = {name: values.reshape(*one_more, *values.shape[1:]) for name, values in self._features.items()}
+        self.features = [{name: values[t] for name, values in shaped.items()} for t in range(one_more[0])]
+        self.actions = np.zeros(one_more, np.int64)
+        self.log_probs = np.zeros(one_more, np.float32)
+        self.values = np.zeros(one_more, np.float32)
+        self.rewards = np.zeros(self.shape, np.float32)
+        self.dones = np.zeros(self.shape, np.bool_)
+        self.successes = np.zeros(self.shape, np.bool_)
+        self.episode_returns = np.zeros(self.shape, np.float32)
+        self.episode_lengths = np.zeros(self.shape, np.int32)
+        self.advantages = np.zeros(self.shape, np.float32)
+        self.teacher = np.zeros((*self.shape, *batch.teacher.shape[1:]), np.float32)
+        self.labelled = np.zeros(self.shape, np.bool_)
 
     def rollout(self) -> Rollout:
         """The same numbers, flat."""
         rows = self.rewards.size
         return Rollout(
-            features={name: values.reshape(rows, *values.shape[2:]) for name, values in self.features.items()},
-            actions=self.actions.reshape(rows),
-            log_probs=self.log_probs.reshape(rows),
+            features={name: values[:rows] for name, values in self._features.items()},
+            actions=self.actions.reshape(-1)[:rows],
+            log_probs=self.log_probs.reshape(-1)[:rows],
             advantages=self.advantages.reshape(rows),
-            returns=(self.advantages + self.values).reshape(rows),
-            teacher=self.teacher.reshape(rows, -1),
+            returns=(self.advantages + self.values[:-1]).reshape(rows),
+            teacher=self.teacher.reshape(rows, *self.teacher.shape[2:]),
             labelled=self.labelled.reshape(rows),
         )

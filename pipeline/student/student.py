@@ -50,14 +50,23 @@ class Student(ABC):
     parameters: int
 
     @abstractmethod
-    def encode(self, observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Features of a batch of observations, each [rows, ...]; reused by the next call."""
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        """Empty arrays for the features of that many observations, each [rows, ...]."""
+
+    @abstractmethod
+    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
+        """Fill features with those of a batch of observations."""
 
     @abstractmethod
     def act(
-        self, features: Mapping[str, np.ndarray], uniforms: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Actions int64[rows], their log-probabilities and the values, float32[rows] each.
+        self,
+        features: Mapping[str, np.ndarray],
+        uniforms: np.ndarray | None,
+        actions: np.ndarray,
+        log_probs: np.ndarray,
+        values: np.ndarray,
+    ) -> None:
+        """Fill actions (int64[rows]), their log-probabilities and the values (float32[rows] each).
 
         uniforms  float32[rows] in [0, 1) decides what is sampled; None takes the most probable action.
         """
