@@ -90,9 +90,7 @@ def verdict(row: Comparison, published: PublishedResults) -> str:
     if best is None or best[0] == row.method:
         return text
     beside = {Mark.BEAT: "above", Mark.MATCH: "level with", Mark.MISS: "below"}[mark(ours.success, best[1].success)]
-    return (
-        f"{text} It is {beside} the paper’s best, {METHOD_TITLES[best[0]]} ({percent(best[1].success)})."
-    )
+    return f"{text} It is {beside} the paper’s best, {METHOD_TITLES[best[0]]} ({percent(best[1].success)})."
 
 
 def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.params import Params
 from pipeline.report.comparison import Mark, interval, percent, verdict
@@ -36,6 +35,7 @@ def render(params: Params, tasks: Sequence[TaskReport], published: PublishedResu
         versions=versions,
         titles=METHOD_TITLES,
         marks={Mark.BEAT: "▲", Mark.MATCH: "●", Mark.MISS: "▼"},
+        beside={Mark.BEAT: "higher", Mark.MATCH: "level", Mark.MISS: "lower"},
         shown=SHOWN,
         what_was_run=what_was_run(params, tasks),
         outcome=outcome(tasks),
@@ -60,33 +60,33 @@ def what_was_run(params: Params, tasks: Sequence[TaskReport]) -> str:
     groups = [group for task in tasks for group in task.students]
     for method in dict.fromkeys(group.method for group in groups):
         mine = [group for group in groups if group.method == method]
-        counts = sorted({len(group.seeds) for group in mine})
+        counts = [len(group.seeds) for group in mine]
         text.append(
-            f"{METHOD_TITLES.get(method, method)}: {_range(counts)} student{'s' if counts != [1] else ''} per task, "
-            f"each trained for {_range([amount(g.env_steps, 'env_steps') for g in mine])} environment steps in "
-            f"{_range([amount(g.seconds, 'seconds') for g in mine])}{_shape(mine)}."
+            f"{METHOD_TITLES.get(method, method)}: {_range(counts)} student{'s' if max(counts) > 1 else ''} per task, "
+            f"each trained for {_range([g.env_steps for g in mine], lambda x: amount(x, 'env_steps'))} environment "
+            f"steps in {_range([g.seconds for g in mine], lambda x: amount(x, 'seconds'))}{_shape(mine)}."
         )
     evaluated = [row.main for task in tasks for row in task.comparisons if row.main]
     if evaluated:
-        layouts = _range(sorted({ours.layouts for ours in evaluated}))
+        layouts = _range([ours.layouts for ours in evaluated])
         text.append(f"Each was then tried on {layouts} held-out layouts per task, one episode each.")
     return " ".join(text)
 
 
 def _shape(groups: Sequence[Students]) -> str:
     """The students' network and schedule, where they are known."""
-    parameters = sorted({g.parameters for g in groups if g.parameters})
-    parts = [f"{_range([f'{count:,}' for count in parameters])} parameters"] if parameters else []
+    parameters = [g.parameters for g in groups if g.parameters]
+    parts = [f"{_range(parameters, '{:,}'.format)} parameters"] if parameters else []
     for key in ("network", "schedule"):
         values = {g.settings[key] for g in groups if isinstance(g.settings.get(key), str)}
         parts += [f"{key} “{value}”" for value in sorted(values)]
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _range(values: Sequence[Any]) -> str:
-    """`3`, or `3 to 5` where the values differ."""
-    different = list(dict.fromkeys(values))
-    return str(different[0]) if len(different) == 1 else f"{different[0]} to {different[-1]}"
+def _range(numbers: Sequence[float], written: Callable[[float], str] = str) -> str:
+    """`3`, or `3 to 5` where the numbers differ as they are written."""
+    low, high = written(min(numbers)), written(max(numbers))
+    return low if low == high else f"{low} to {high}"
 
 
 def outcome(tasks: Sequence[TaskReport]) -> str:
@@ -99,9 +99,8 @@ def outcome(tasks: Sequence[TaskReport]) -> str:
     if len(set(marks)) == 1:
         number = f"all {len(marks)} tasks" if len(marks) > 1 else "the one task"
         return f"LLM4Teach {words[marks[0]]} the paper’s success on {number} compared."
-    first, *others = [(words[mark], count) for mark, count in counts.items() if count]
-    rest = " and ".join(f"{word} it on {count}" for word, count in others)
-    return f"Of {len(marks)} tasks compared, LLM4Teach {first[0]} the paper’s success on {first[1]}, {rest}."
+    *others, last = [f"{words[mark]} it on {count}" for mark, count in counts.items() if count]
+    return f"Against the paper’s success on {len(marks)} tasks, LLM4Teach {', '.join(others)} and {last}."
 
 
 def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedResults) -> list[str]:

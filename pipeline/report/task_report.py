@@ -68,14 +68,14 @@ def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
         if path.exists():
             evaluations[method] = read_episodes(path, name, method)
         else:
-            absent.append(f"{name}: the evaluation of {method} ({path}); the stage evaluate writes it.")
+            absent.append(f"{name}: the evaluation of {method} ({_place(path, data)}); evaluate writes it.")
     found = [summary for table in evaluations.values() for summary in summaries(table)]
     comparisons = compare([name], found, published_results())
 
     students_dir = data / "students" / name
     curves: dict[str, list[Curve]] = {method: find_curves(students_dir / method) for method in params.methods}
     absent += [
-        f"{name}: students of {method} ({students_dir / method}); the stages train and finetune write them."
+        f"{name}: students of {method} ({_place(students_dir / method, data)}); train and finetune write them."
         for method, each in curves.items()
         if not each
     ]
@@ -90,7 +90,7 @@ def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
     labels_path = data / "labels" / name / "labels.parquet"
     labels = read_labels(name, labels_path, data / "states" / f"{name}.parquet") if labels_path.exists() else None
     if labels is None:
-        absent.append(f"{name}: the label table ({labels_path}); the stage label writes it.")
+        absent.append(f"{name}: the label table ({_place(labels_path, data)}); label writes it.")
     return TaskReport(
         name=name,
         comparisons=comparisons,
@@ -100,3 +100,8 @@ def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
         labels=labels,
         absent=absent,
     )
+
+
+def _place(path: Path, data: Path) -> Path:
+    """A path as a reader of the page finds it: from the folder that holds `data`."""
+    return path.relative_to(data.parent)

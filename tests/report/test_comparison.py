@@ -1,0 +1,106 @@
+"""Marks at their edges, the paper's figures, and how a verdict is worded."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from synthetic import episode_rows
+
+from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, table_rows, verdict
+from pipeline.report.episodes import Estimate, Summary, summaries
+from pipeline.report.published_results import published_results
+from pipeline.tables import EPISODES
+
+
+def summary(task: str, method: str, successes: int, n: int = 1000, acting: str = "sampled") -> Summary:
+    rows = episode_rows(task, method, 0, [True] * successes + [False] * (n - successes), acting)
+    return summaries(pa.Table.from_pylist(rows, schema=EPISODES))[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.9001, 0.95, Mark.BEAT),
+        (0.9, 0.95, Mark.MATCH),
+        (0.85, 0.9, Mark.MATCH),
+        (0.85, 0.8999, Mark.MISS),
+        (0.9, 0.9, Mark.MATCH),
+    ],
+)
+def test_mark_at_its_edges(low: float, high: float, expected: Mark) -> None:
+    assert mark(Estimate(0.9, low, high), 0.9) is expected
+
+
+def test_a_perfect_score_matches_a_perfect_score() -> None:
+    assert mark(summary("SimpleDoorKey", "llm", 1000).success, 1.0) is Mark.MATCH
+    assert mark(summary("SimpleDoorKey", "llm", 990).success, 1.0) is Mark.MISS
+
+
+def test_percent_never_rounds_up_to_a_perfect_score() -> None:
+    assert [percent(x) for x in (1.0, 0.9996, 0.5, 0.0)] == ["100.0%", "99.9%", "50.0%", "0.0%"]
+    assert interval(Estimate(0.5, 0.25, 1.0)) == "25.0–100.0%"
+
+
+def test_published_figures_are_the_papers() -> None:
+    published = published_results()
+    assert list(published.figures) == ["SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey"]
+    assert all(list(methods) == ["llm", "hierarchical", "rl", "llm4teach"] for methods in published.figures.values())
+    lava = published.figure("LavaDoorKey", "llm4teach")
+    assert lava
+    assert (lava.length, lava.episode_return, lava.success) == (36.84, 0.75, 0.909)
+    assert published.figure("LavaDoorKey", "nothing") is None
+    assert published.best("Nowhere") is None
+    # With the paper's own horizons, returns follow from lengths where nearly all succeed (design, section 6).
+    simple = published.figures["SimpleDoorKey"]["llm"]
+    assert simple.episode_return == pytest.approx(1 - 0.9 * simple.length / 150, abs=0.005)
+
+
+def test_compare_lists_the_papers_methods_and_says_what_was_not_run() -> None:
+    rows = compare(["LavaDoorKey", "Mine"], [summary("LavaDoorKey", "llm4teach", 999)], published_results())
+    assert [(row.task, row.method, row.mark) for row in rows] == [
+        ("LavaDoorKey", "llm", None),
+        ("LavaDoorKey", "hierarchical", None),
+        ("LavaDoorKey", "rl", None),
+        ("LavaDoorKey", "llm4teach", Mark.BEAT),
+    ]
+    assert verdict(rows[0], published_results()) == "LLM alone was not evaluated on LavaDoorKey."
+
+
+def test_the_verdict_rests_on_sampled_acting() -> None:
+    both = [summary("LavaDoorKey", "llm4teach", 500, acting="argmax"), summary("LavaDoorKey", "llm4teach", 999)]
+    row = compare(["LavaDoorKey"], both, published_results())[-1]
+    assert row.main is both[1]
+    assert row.mark is Mark.BEAT
+    assert compare(["LavaDoorKey"], both[:1], published_results())[-1].mark is Mark.MISS
+
+
+@pytest.mark.parametrize(
+    ("successes", "words"),
+    [
+        (1000, "LLM4Teach beats the paper’s 93.1%, in 22.0 steps per episode against 30.6. It is above the paper’s"),
+        (975, "LLM4Teach beats the paper’s 93.1%, in 25.2 steps per episode against 30.6. It is level with the"),
+        (930, "LLM4Teach matches the paper’s 93.1%"),
+        (800, "LLM4Teach misses the paper’s 93.1%"),
+    ],
+)
+def test_verdict_words(successes: int, words: str) -> None:
+    row = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "llm4teach", successes)], published_results())[-1]
+    assert verdict(row, published_results()).startswith(words)
+
+
+def test_a_task_of_ones_own_has_no_mark() -> None:
+    (row,) = compare(["Mine"], [summary("Mine", "llm4teach", 900)], published_results())
+    assert row.mark is None
+    assert "the paper has no such task" in verdict(row, published_results())
+    assert metrics([row])["Mine"]["llm4teach"]["sampled"]["success"] == 0.9
+    assert table_rows([row])[0]["paper_success"] == ""
+
+
+def test_table_rows_and_metrics_say_the_same() -> None:
+    rows = compare(["SimpleDoorKey"], [summary("SimpleDoorKey", "llm4teach", 999)], published_results())
+    flat = {row["method"]: row for row in table_rows(rows)}
+    leaf = metrics(rows)["SimpleDoorKey"]["llm4teach"]["sampled"]
+    assert list(metrics(rows)["SimpleDoorKey"]) == ["llm4teach"]
+    assert (flat["llm4teach"]["success"], flat["llm4teach"]["mark"]) == (leaf["success"], leaf["mark"])
+    assert flat["rl"]["success"] == ""
+    assert flat["rl"]["paper_success"] == 0.101

@@ -1,0 +1,90 @@
+"""Training logs: reading, binning, and several seeds together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import write_student
+
+from pipeline.report.curves import Curve, band, binned, find_curves, read_curve
+from pipeline.tables import TableError
+
+
+def curve(success: list[float], weight: list[float] | None = None, seed: int = 0) -> Curve:
+    n = len(success)
+    weights = np.array(weight or [0.0] * n)
+    return Curve(seed, np.arange(1, n + 1) * 100.0, np.arange(1, n + 1) * 0.5, np.array(success), weights, np.zeros(n))
+
+
+def test_reads_what_students_log(tmp_path: Path) -> None:
+    for seed in (10, 2):
+        write_student(tmp_path, "T", "llm4teach", seed, iterations=50, leaves=20)
+    found = find_curves(tmp_path / "students" / "T" / "llm4teach")
+    assert [c.seed for c in found] == [2, 10]
+    assert np.isnan(found[0].success[0])
+    assert found[0].env_steps[:2].tolist() == [4096, 8192]
+    assert found[0].teacher_leaves == 20
+    assert find_curves(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("env_steps,seconds\n1,2\n", "column missing: success"),
+        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n", "no rows"),
+        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n1,1,often,0,0\n", "line 2: success is 'often'"),
+        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n2,1,1,0,0\n1,2,1,0,0\n", "never fall"),
+        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n,1,1,0,0\n", "in every line"),
+    ],
+)
+def test_broken_logs_are_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "curve.csv"
+    path.write_text(text)
+    with pytest.raises(TableError, match=r"curve\.csv") as error:
+        read_curve(path, 0)
+    assert said in str(error.value)
+
+
+def test_teacher_leaves_after_its_last_lesson() -> None:
+    assert curve([0] * 5, [2, 1, 0, 0, 0]).teacher_leaves == 2
+    assert curve([0] * 5, [2, 0, 1, 0, 0]).teacher_leaves == 3
+    assert curve([0] * 3, [1, 1, 1]).teacher_leaves is None
+    assert curve([0] * 3).teacher_leaves is None
+
+
+def test_binned_means_and_interpolates_empty_bins() -> None:
+    x = np.array([1.0, 2.0, 3.0, 9.0])
+    y = np.array([0.0, 0.4, np.nan, 1.0])
+    assert binned(x, y, np.array([0.0, 2.5, 5.0, 7.5, 10.0])) == pytest.approx([0.2, 0.2 + 0.8 / 3, 0.2 + 1.6 / 3, 1.0])
+    assert np.isnan(binned(x, np.full(4, np.nan), np.array([0.0, 5.0, 10.0]))).all()
+
+
+def test_a_value_on_an_edge_belongs_to_the_bin_that_it_ends() -> None:
+    assert binned(np.array([0.0, 5.0, 10.0, 11.0]), np.array([1.0, 3.0, 7.0, 99.0]), np.array([0.0, 5.0, 10.0])) == (
+        pytest.approx([2.0, 7.0])
+    )
+
+
+def test_band_ends_with_the_shortest_seed_and_holds_its_mean() -> None:
+    seeds = [curve(list(np.linspace(0, 1, 20) ** (k + 1)), seed=k) for k in range(4)]
+    seeds.append(curve([0.5] * 10, seed=4))
+    found = band(seeds, "env_steps", bins=5)
+    assert found
+    assert found.end == 1000
+    assert found.each.shape == (5, 5)
+    assert (found.low <= found.mean + 1e-12).all()
+    assert (found.mean <= found.high + 1e-12).all()
+
+
+def test_band_of_nothing() -> None:
+    assert band([], "env_steps") is None
+    assert band([curve([float("nan")] * 3)], "seconds") is None
+
+
+def test_reaches_wants_two_bins_in_a_row() -> None:
+    found = band([curve([0.0, 0.95, 0.5, 0.92, 0.97])], "env_steps", bins=5)
+    assert found
+    assert found.reaches(0.9) == pytest.approx(350)
+    assert found.reaches(0.99) is None

@@ -1,0 +1,185 @@
+"""The whole report from made-up files: self-contained, escaped, and honest about what is missing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from synthetic import HOSTILE, params, write_evaluation, write_labels, write_student
+
+from pipeline.report.published_results import published_results
+from pipeline.tables import TableError
+from stages.report import report
+
+DATA = "data"
+
+
+class Page(HTMLParser):
+    """Everything in a page that could load or run something, and its visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._style = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._style = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = self._style and tag != "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self._style:
+            self.text += " ".join(data.split()) + " "
+
+    def values(self, *names: str) -> list[str]:
+        return [value for _, attrs in self.tags for name in names if (value := attrs.get(name))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def actors() -> Iterator[None]:
+    """Students and teachers that turn left for ever, in place of `pipeline.evaluation`'s."""
+    fake = ModuleType("pipeline.evaluation")
+
+    def student_actor(_task: Any, student_dir: Path, _seed: int) -> Callable[[Any], int]:
+        if not (student_dir / "config.json").exists():
+            raise FileNotFoundError(f"{student_dir.name}: no such student")
+        return lambda _: 0
+
+    fake.student_actor = student_actor  # type: ignore[attr-defined]
+    fake.teacher_actor = lambda *_: lambda _: 0  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pipeline.evaluation", fake)
+        yield
+
+
+def write_all(root: Path) -> Path:
+    """Everything that the other stages would have written of one task."""
+    data = root / DATA
+    write_evaluation(data, "SimpleDoorKey", "llm", [None], 1.0)
+    write_evaluation(data, "SimpleDoorKey", "llm4teach", [0, 1], 1.0)
+    for seed in (0, 1):
+        write_student(data, "SimpleDoorKey", "llm4teach", seed)
+    write_labels(data, "SimpleDoorKey", unlabelled=1)
+    return root
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    return write_all(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a report in which nothing is missing."""
+    return report(params(), write_all(tmp_path_factory.mktemp("full")))
+
+
+def test_the_page_stands_alone_and_escapes_the_teacher(page_path: Path) -> None:
+    html = page_path.read_text()
+    page = Page(html)
+    assert {"script", "iframe", "link", "object", "embed", "form"}.isdisjoint(tag for tag, _ in page.tags)
+    assert all(value.startswith("data:image/") for value in page.values("src", "srcset"))
+    assert all(h.startswith("#") or h == published_results().url for h in page.values("href"))
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert HOSTILE not in html
+    assert f"go to {HOSTILE}" in page.text  # shown as it is, not dropped
+    assert "unknown option" in page.text
+
+
+def test_the_page_says_what_was_run_and_how_it_went(page_path: Path) -> None:
+    page = Page(page_path.read_text())
+    assert "LLM4Teach beats the paper’s success on the one task compared." in page.text
+    assert "2 students per task, each trained for 0.49M environment steps" in page.text
+    assert "22,913 parameters" in page.text
+    assert "on 200 held-out layouts" in page.text
+    assert "66.7% of collected descriptions" in page.text
+    assert "80.0% of visits covered" in page.text
+    assert "Without a label: The agent observes a box 0" in page.text
+    assert all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
+    ids = set(page.values("id"))
+    assert all(target[1:] in ids for target in page.values("href") if target.startswith("#"))
+
+
+def test_the_files_beside_the_page(page_path: Path) -> None:
+    out = page_path.parent
+    assert sorted(path.name for path in (out / "films").iterdir()) == [
+        "SimpleDoorKey-student.gif",
+        "SimpleDoorKey-teacher.gif",
+    ]
+    assert len(list((out / "figures").glob("*.png"))) == 6  # steps, seconds, teacher; light and dark
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["SimpleDoorKey"]["llm4teach"]["sampled"]["mark"] == "beat"
+    with (out / "table.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["method"], row["acting"], row["mark"]) for row in rows] == [
+        ("llm", "sampled", "match"),
+        ("hierarchical", "", ""),
+        ("rl", "", ""),
+        ("llm4teach", "sampled", "beat"),
+        ("llm4teach", "argmax", "beat"),
+    ]
+
+
+def test_a_second_report_is_the_same_and_prints_the_table(page_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = page_path.read_bytes()
+    assert report(params(), page_path.parents[2]).read_bytes() == first
+    said = capsys.readouterr()
+    assert "30.5 / 0.81 / 96.4%" in said.out
+    assert "index.html" in said.out
+    assert "SimpleDoorKey" in said.err
+
+
+def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
+    page = Page(report(params(), tmp_path).read_text())
+    for words in (
+        "the evaluation of llm (data/evaluations/SimpleDoorKey/llm.parquet)",
+        "students of llm4teach (data/students/SimpleDoorKey/llm4teach)",
+        "the label table (data/labels/SimpleDoorKey/labels.parquet)",
+        "there is nothing to compare yet",
+        "no training log",
+        "No student was trained with a teacher",
+        "No film",
+    ):
+        assert words in page.text
+
+
+def test_a_student_without_weights_is_reported_not_filmed(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / DATA, "SimpleDoorKey", "llm4teach", [0], 1.0)
+    path = report(params(), tmp_path)
+    assert "a film of the student (0: no such student)" in Page(path.read_text()).text
+    assert not (path.parent / "films").exists()
+
+
+def test_a_broken_evaluation_table_is_an_error_and_no_page(full: Path) -> None:
+    path = full / DATA / "evaluations" / "SimpleDoorKey" / "llm4teach.parquet"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(TableError, match=r"llm4teach\.parquet: not a whole Parquet file"):
+        report(params(), full)
+    assert not (full / DATA / "report" / "index.html").exists()
+
+
+def test_a_broken_config_is_named(full: Path) -> None:
+    path = full / DATA / "students" / "SimpleDoorKey" / "llm4teach" / "final" / "1" / "config.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(TableError, match=r"1/config\.json: wanted keys and values"):
+        report(params(), full)
+
+
+def test_nothing_of_the_report_imports_torch() -> None:
+    import subprocess
+
+    code = "import stages.report, sys; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
