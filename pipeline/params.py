@@ -109,6 +109,13 @@ class Label(_Section):
             raise ValueError("max_cost needs price_in and price_out (per million tokens), or nothing can be added up")
         return self
 
+    def replaced(self, changes: dict[str, Any]) -> Label:
+        """The same settings with some changed, checked again. Raises ParamsError."""
+        try:
+            return Label.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise ParamsError("\n".join(f"label.{_explain(fault)}" for fault in error.errors())) from None
+
 
 class Schedule(_Section):
     """How a student learns: PPO's settings (paper Table 1) and the annealing of the teacher's share (paper Eq. 3).

@@ -9,25 +9,42 @@ from typing import Any
 from pipeline.params import Params
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
 from pipeline.tasks.base import get_task
+from pipeline.teacher.budget import Estimate
 from pipeline.teacher.metrics import LabelMetrics
 from pipeline.teacher.states import read_states
-from pipeline.teacher.teacher import ask
+from pipeline.teacher.teacher import ask, estimate
 
 
-def label(task_name: str, params: Params, root: Path = Path()) -> dict[str, Any]:
+def label(
+    task_name: str,
+    params: Params,
+    root: Path = Path(),
+    dry_run: bool = False,
+    max_requests: int | None = None,
+    max_cost: float | None = None,
+) -> dict[str, Any]:
     """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and metrics.json.
 
-    Returns the metrics. Raises TableError, TeacherError or UnknownTask for what a user can mend, and LabellingStopped
-    (exit code 1, or 130 after Ctrl-C) if the table could not be completed; then nothing is written but the ledger.
+    dry_run       only say what would be asked; nothing is asked or written
+    max_requests, max_cost   bounds for this run, in place of those in the params
+
+    Returns the metrics, or the estimate of a dry run. Raises TableError, TeacherError, ParamsError or UnknownTask for
+    what a user can mend, and LabellingStopped (`exit_code` 1, or 130 after Ctrl-C) if the table could not be
+    completed; then nothing is written but the ledger.
     """
     task = get_task(task_name)
-    settings = params.label
+    bounds = {"max_requests": max_requests, "max_cost": max_cost}
+    settings = params.label.replaced({name: value for name, value in bounds.items() if value is not None})
     states = read_states(root / "data/states" / f"{task_name}.parquet", task_name)
+    if dry_run:
+        expected = estimate(task, states, settings, root)
+        print(forecast(task_name, settings.provider, expected))
+        return vars(expected)
     labelling = ask(task, states, settings, root)
 
     folder = root / "data/labels" / task_name
     metrics = LabelMetrics({state.description.state_id: state.visits for state in states})
-    provenance = settings.model_dump()
+    provenance = params.label.model_dump()
     write_table(folder / "labels.parquet", metrics.rows_seen(labelling.labels), LABELS, provenance)
     write_table(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
     write_table(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
@@ -45,3 +62,12 @@ def summary(task_name: str, provider: str, metrics: dict[str, Any]) -> str:
     if metrics["residual_mass_visits"] is not None:
         text += f", invalid mass {metrics['residual_mass_visits']:.1%}, entropy {metrics['entropy_visits']:.3f} nats"
     return text
+
+
+def forecast(task_name: str, provider: str, expected: Estimate) -> str:
+    """What would be asked, in one line."""
+    cost = "unknown (set label.price_in and price_out)" if expected.cost is None else f"about {expected.cost:.4f}"
+    return (
+        f"{task_name}: {provider} would be asked about {expected.states} states: {expected.requests} requests for"
+        f" {expected.samples} answers, about {expected.tokens_in} tokens in and {expected.tokens_out} out, cost {cost}"
+    )

@@ -36,13 +36,13 @@ def ask_by_files(
         old.unlink()
     if not missing:
         return
-    lines = missing_lines(all_requests(states, method), method.samples, settings, ledger)
-    written = write_files(lines, folder, "requests")
+    asked = missing_lines(all_requests(states, method), method.samples, settings, ledger)
+    written = write_files(asked, folder, "requests")
     first = written[0][0]
     reasons = "".join(f"\n  failed before: {reason}" for reason in importer.reasons)
+    files = ", ".join(f"{path} ({count} requests)" for path, count in written)
     raise LabellingStopped(
-        f"{task.name}: {importer.kept} answers read, {missing} missing: {sum(count for _, count in written)} requests are in"
-        f" {', '.join(str(path) for path, _ in written)}{reasons}\n"
+        f"{task.name}: {importer.kept} answers read, {missing} are missing and asked for in {files}{reasons}\n"
         f"answer them with any engine that reads this format, such as\n"
         f"  vllm run-batch -i {first} -o {first.with_name(first.name.replace('requests', 'results'))}"
         f" --model {settings.model}\nthen read the results with: llm4teach label {task.name}"

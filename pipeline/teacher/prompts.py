@@ -138,7 +138,7 @@ def _fill(path: Path, values: Mapping[str, str]) -> str:
 
 
 def _placeholders(path: Path, text: str, allowed: set[str]) -> set[str]:
-    """The placeholders in a prompt file. Raises TeacherError for one that isn't allowed, and for a stray dollar sign."""
+    """The placeholders in a prompt file. Raises TeacherError for an unknown one and a stray dollar sign."""
     found = set()
     for match in Template.pattern.finditer(text):
         if match.group("invalid") is not None:

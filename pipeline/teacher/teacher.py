@@ -56,7 +56,7 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
         ask_online(task, states, settings, method, ledger)
     return Labelling(
         (method.row(state, ledger) for state in states),
-        _responses(states, method, ledger),
+        _responses(task.name, states, method, ledger),
         [method.prompt.row()],
     )
 
@@ -100,9 +100,10 @@ def estimate(task: Task, states: Sequence[State], settings: Label, root: Path) -
     return Estimate(wanted, samples, requests, tokens_in, samples * each, cost)
 
 
-def _responses(states: Sequence[State], method: Method, ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _responses(task: str, states: Sequence[State], method: Method, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Every attempt at the answers; tasks with equal prompts share answers, so the asker may have been another one."""
     keys = (request.key for state in states for request in method.requests(state))
-    return ledger.attempts(keys, method.samples)
+    return ({**row, "task": task} for row in ledger.attempts(keys, method.samples))
 
 
 def _published_rows(task: Task, states: Sequence[State], settings: Label, root: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,262 @@
+"""The replay server: an OpenAI-compatible endpoint that answers from label tables, with faults on demand.
+
+`/v1/chat/completions` (n, seed, logprobs, top_logprobs), `/v1/completions` (echo with logprobs), `/v1/models`, files
+and batches, and `/stats`, which counts what was served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pipeline.teacher.budget import rough_tokens
+from pipeline.teacher.server import book as pages
+from pipeline.teacher.server.batches import Batches
+from pipeline.teacher.server.book import Book, Entry
+from pipeline.teacher.server.faults import Fault, Mischief, RateLimit
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How the server behaves.
+
+    latency_s       seconds before each answer
+    concurrency     requests at once; more are answered 429 (None: no bound)
+    rate_limit      requests per second; more are answered 429 with Retry-After (None: no bound)
+    retry_after_s   what a 429 or 503 made on purpose asks to wait
+    slow_s          how long a slow body takes
+    seed            of the draws and the faults; a request's own `seed` fixes its answers
+    """
+
+    latency_s: float = 0.0
+    concurrency: int | None = None
+    rate_limit: float | None = None
+    retry_after_s: float = 1.0
+    slow_s: float = 5.0
+    seed: int = 0
+
+
+class Refusal(Exception):
+    """A request that can't be answered: HTTP status and message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ReplayServer:
+    """Answers requests from a book."""
+
+    def __init__(self, book: Book, manners: Manners, faults: list[Fault]) -> None:
+        self.book, self.manners = book, manners
+        self.mischief = Mischief(faults, manners.seed)
+        self.limit = RateLimit(manners.rate_limit) if manners.rate_limit else None
+        self.in_flight = 0
+        self.served = {"requests": 0, "answers": 0, "refused": 0, "most_at_once": 0}
+        self._rng = random.Random(manners.seed)
+        self._numbers = itertools.count(1)
+
+    async def endpoint(self, request: Request) -> Response:
+        """A chat or text completion."""
+        self.served["requests"] += 1
+        refusal = self._over_limit()
+        if refusal is not None:
+            return refusal
+        self.in_flight += 1
+        self.served["most_at_once"] = max(self.served["most_at_once"], self.in_flight)
+        try:
+            if self.manners.latency_s:
+                await asyncio.sleep(self.manners.latency_s)
+            return await self._answer(request)
+        finally:
+            self.in_flight -= 1
+
+    def _over_limit(self) -> Response | None:
+        wait = self.limit.take() if self.limit else 0.0
+        full = self.manners.concurrency is not None and self.in_flight >= self.manners.concurrency
+        if not wait and not full:
+            return None
+        self.served["refused"] += 1
+        headers = {"retry-after-ms": f"{1000 * wait:.0f}"} if wait else {}
+        return _error(429, "rate limit reached" if wait else "too many requests at once", headers)
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            return _error(400, "the body is not JSON")
+        fault = self.mischief.next()
+        early = await self._early_fault(fault, request)
+        if early is not None:
+            return early
+        try:
+            content = self.complete(request.url.path, body, fault)
+        except Refusal as refusal:
+            return _error(refusal.status, str(refusal))
+        headers = self.limit.headers() if self.limit else {}
+        return _with_late_fault(fault, json.dumps(content).encode(), headers, self.manners.slow_s)
+
+    async def _early_fault(self, fault: str | None, request: Request) -> Response | None:
+        """The response of a fault that comes in place of an answer."""
+        wait = {"retry-after": f"{self.manners.retry_after_s:g}"}
+        if fault == "hang":
+            await asyncio.sleep(3600)
+        if fault in ("429", "503"):
+            return _error(int(fault), "slow down", wait)
+        if fault == "500":
+            return _error(500, "internal error")
+        if fault == "502":
+            return Response("<html><h1>502 Bad Gateway</h1></html>", 502, media_type="text/html")
+        if fault == "401":
+            key = request.headers.get("authorization", "").removeprefix("Bearer ")
+            return _error(401, f"Incorrect API key provided: {key}. The header was Bearer {key}")
+        if fault == "404":
+            return _error(404, "The model does not exist")
+        if fault == "empty":
+            return Response(b"", media_type="application/json")
+        if fault == "error-200":
+            return JSONResponse({"object": "error", "message": "the worker is gone", "code": 50001})
+        return None
+
+    def complete(self, path: str, body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
+        """The body of a completion. Raises Refusal for a request that can't be answered."""
+        chat = path.endswith("/chat/completions")
+        question = _question(body, chat)
+        entry = self.book.find(str(body.get("model")), question)
+        if entry is None:
+            raise Refusal(400, "no label for the state in the question")
+        count = body.get("n", 1)
+        if not isinstance(count, int) or not 1 <= count <= 1000:
+            raise Refusal(400, f"n must be from 1 to 1000, got {count!r}")
+        if fault == "one":
+            count = 1
+        make = self._chat_choice if chat else self._text_choice
+        choices = [] if fault == "no-choices" else [make(entry, body, question, k, fault) for k in range(count)]
+        self.served["answers"] += len(choices)
+        answers = sum(rough_tokens(str(choice)) for choice in choices) // 2
+        prompt = rough_tokens(json.dumps(body.get("messages", body.get("prompt"))))
+        return {
+            "id": f"replay-{next(self._numbers)}",
+            "object": "chat.completion" if chat else "text_completion",
+            "created": int(time.time()),
+            "model": f"replay-{entry.task}",
+            "system_fingerprint": "replay",
+            "choices": choices,
+            "usage": {"prompt_tokens": prompt, "completion_tokens": answers, "total_tokens": prompt + answers},
+        }
+
+    def _rng_of(self, body: dict[str, Any], question: str, number: int) -> random.Random:
+        """The same seed, question and place always draw the same answer; without a seed, each is a new draw."""
+        if body.get("seed") is None:
+            return self._rng
+        return random.Random(f"{self.manners.seed} {body['seed'] + number} {question}")
+
+    def _chat_choice(
+        self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
+    ) -> dict[str, Any]:
+        rng, top = self._rng_of(body, question, number), int(body.get("top_logprobs") or 0)
+        offered = pages.choices_in(question)
+        if offered:
+            scores = pages.letter_logprobs(entry, offered)
+            text = max(scores, key=scores.__getitem__)
+            logprobs = pages.single_logprobs(scores, text, top)
+        else:
+            decision = pages.draw(entry, rng)
+            text = pages.chain_of_thought(decision)
+            logprobs = pages.decision_logprobs(entry, decision, top) if body.get("logprobs") else []
+        if fault == "nonsense":
+            text = "As a language model, I would rather talk about the weather."
+        choice: dict[str, Any] = {"index": number, "finish_reason": "stop"}
+        if fault == "legacy":
+            return {**choice, "text": text, "logprobs": None}
+        content: Any = [{"type": "text", "text": text}] if fault == "parts" else text
+        wanted = body.get("logprobs") and fault != "null-logprobs"
+        return {
+            **choice,
+            "message": {"role": "assistant", "content": content},
+            "logprobs": {"content": logprobs} if wanted else None,
+        }
+
+    def _text_choice(
+        self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
+    ) -> dict[str, Any]:
+        if body.get("echo") and "{" in question:
+            logprobs = None if fault == "null-logprobs" else pages.echo_logprobs(entry, question)
+            return {"index": number, "finish_reason": "length", "text": question + "\n", "logprobs": logprobs}
+        decision = pages.draw(entry, self._rng_of(body, question, number))
+        return {"index": number, "finish_reason": "stop", "text": decision + "}", "logprobs": None}
+
+    async def models(self, _: Request) -> Response:
+        """One model per task, named after it."""
+        return JSONResponse({"object": "list", "data": [{"id": task, "object": "model"} for task in self.book.tasks]})
+
+    async def stats(self, _: Request) -> Response:
+        """What was served so far, and the faults made."""
+        return JSONResponse({**self.served, "faults": self.mischief.made})
+
+
+def _question(body: dict[str, Any], chat: bool) -> str:
+    if not chat:
+        return str(body.get("prompt", ""))
+    asked = [m for m in body.get("messages") or [] if isinstance(m, dict) and m.get("role") == "user"]
+    if not asked:
+        raise Refusal(400, "messages: no message of the user")
+    return str(asked[-1].get("content", ""))
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    content = {"error": {"message": message, "type": "replay", "code": status}}
+    return JSONResponse(content, status, headers)
+
+
+def _with_late_fault(fault: str | None, body: bytes, headers: dict[str, str], slow_s: float) -> Response:
+    """An answer, spoilt on its way out if the fault is of that kind."""
+    whole = {**headers, "content-length": str(len(body))}
+    if fault == "malformed":
+        return Response(body[: len(body) // 2], media_type="application/json", headers=headers)
+    if fault == "reset":
+        return StreamingResponse(_broken(body), media_type="application/json", headers=whole)
+    if fault == "slow":
+        return StreamingResponse(_dripping(body, slow_s), media_type="application/json", headers=whole)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+async def _broken(body: bytes) -> AsyncIterator[bytes]:
+    yield body[: len(body) // 2]
+    raise ConnectionResetError("a fault on demand")
+
+
+async def _dripping(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+    pieces = 20
+    size = len(body) // pieces + 1
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+        await asyncio.sleep(seconds / pieces)
+
+
+def make_app(book: Book, manners: Manners, faults: list[Fault]) -> Starlette:
+    """The ASGI application; the server behind it is `app.state.replay`."""
+    server = ReplayServer(book, manners, faults)
+    batches = Batches(server.complete, Refusal)
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", server.endpoint, methods=["POST"]),
+            Route("/v1/completions", server.endpoint, methods=["POST"]),
+            Route("/v1/models", server.models),
+            Route("/stats", server.stats),
+            *batches.routes(),
+        ]
+    )
+    app.state.replay = server
+    return app
