@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import __version__
+from pipeline.files import write_bytes
 from pipeline.instructions import TOLERANCE, Description, Option, Plan, PlanShare, SoftInstruction
 
 SCHEMA_VERSION = 1
@@ -155,13 +155,9 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
         "tool": f"llm4teach {__version__}",
         "params_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:

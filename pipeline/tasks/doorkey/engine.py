@@ -204,14 +204,14 @@ class DoorKeyBatch(Batch):
         return sum(array.nbytes for array in arrays) // self.rows
 
 
-def layout_seeds(kind: int, split: Split, count: int, start: int) -> np.ndarray:
+def layout_seeds(task: str, split: Split, count: int, start: int) -> np.ndarray:
     """The compiled twin of `Task.layout_seeds`; uint32[count]."""
     rng, pool, scratch = np.zeros(6, np.uint64), np.zeros(4, np.uint64), np.zeros(1, WORLD)
 
     def candidates() -> Iterator[tuple[int, int]]:
         block = np.zeros(4096, np.int64)
         for first in range(start, start + 200 * count, len(block)):
-            list_codes(scratch, kind, first, block, rng, pool)
+            list_codes(scratch, KINDS[task], first, block, rng, pool)
             yield from enumerate(block.tolist(), first)
 
     return distinct_layouts(candidates(), split, count)

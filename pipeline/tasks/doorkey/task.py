@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, SoftInstruction, with_colour_roles
 from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt
 from pipeline.tasks.doorkey import options
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 """MiniGrid's actions, by number."""
+OBJECT_NUMBERS = {"empty": 1, "wall": 2, "door": 4, "key": 5, "lava": 9}
+"""MiniGrid's numbers of the objects that occur."""
 
 
 class DoorKeyTask(Task):
@@ -39,6 +43,7 @@ class DoorKeyTask(Task):
         self.colours_matter = naming == "coloured"
         self.grammar = grammar(objects)
         self.prompt = prompt
+        self.cell_kinds = cell_kinds(self.colours_matter)
 
     def make_env(self, render_mode: str | None = None) -> DoorKeyEnv:
         """The reference environment; `render_mode` may be `rgb_array` or `human`."""
@@ -66,6 +71,12 @@ class DoorKeyTask(Task):
         self._scratch_env.reset(seed=int(seed))
         return self._scratch_env.layout.code
 
+    def layout_seeds(self, split: Split, count: int, start: int = 0) -> np.ndarray:
+        """As `Task.layout_seeds`, from compiled code."""
+        from pipeline.tasks.doorkey.engine import layout_seeds
+
+        return layout_seeds(self.name, split, count, start)
+
     @cached_property
     def _scratch_env(self) -> DoorKeyEnv:
         return self.make_env()
@@ -81,6 +92,19 @@ class DoorKeyTask(Task):
         from pipeline.tasks.doorkey.engine import DoorKeyBatch
 
         return DoorKeyBatch(self, size, seed, instructions, split)
+
+
+def cell_kinds(colours_matter: bool) -> np.ndarray:
+    """uint8[11 objects, 6 colours], see `Task.cell_kinds`: empty, wall, door, key, and last what is not to be touched.
+
+    The last kind is lava, or the key of the wrong colour where colours matter.
+    """
+    kinds = np.zeros((11, 6), np.uint8)
+    for kind, thing in enumerate(("empty", "wall", "door", "key", "lava"), 1):
+        kinds[OBJECT_NUMBERS[thing]] = kind
+    if colours_matter:
+        kinds[OBJECT_NUMBERS["key"], COLOURS.index("red")] = kinds[OBJECT_NUMBERS["lava"], 0]
+    return kinds
 
 
 def grammar(objects: tuple[str, ...]) -> Grammar:

@@ -1,0 +1,44 @@
+"""Which student a run gets: the network and the update that params ask for, on tasks that they fit."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from pipeline.params import ParamsError, Train
+from pipeline.student.student import Student
+from pipeline.tasks.base import Task
+
+
+def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
+    """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
+    if task.space.kind != "discrete":
+        raise ParamsError(f"{task.name}: students for continuous actions are not part of this version")
+    if task.cell_kinds is None:
+        raise ParamsError(f"train.network: {train.network!r} needs a task with a MiniGrid map, {task.name} has none")
+    if train.network == "egocentric" and train.device == "cpu" and train.update in ("auto", "fused"):
+        from pipeline.student.fused_student import FusedStudent
+
+        return FusedStudent(task.cell_kinds, rng)
+    if train.update == "fused":
+        raise ParamsError(
+            "train.update: 'fused' is for network 'egocentric' on device 'cpu'; allowed here: auto, torch"
+        )
+    if importlib.util.find_spec("torch") is None:
+        raise ParamsError("train: this network, update or device needs torch, which is not installed")
+    from pipeline.student.torch_student import TorchStudent
+
+    return TorchStudent(train.network, task.cell_kinds, _checked(train.device), rng)
+
+
+def _checked(device: str) -> str:
+    """The device, if this machine has it."""
+    import torch
+
+    if device.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(device.partition(":")[2] or 0)
+        if index >= count:
+            raise ParamsError(f"train.device: {device!r} is not there; this machine has {count} CUDA devices")
+    return device

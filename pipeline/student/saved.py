@@ -1,0 +1,69 @@
+"""A student on disk: `student.safetensors` with its weights and `config.json` with what a reader wants to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from pipeline.files import write_bytes
+from pipeline.params import Train
+from pipeline.student.make import make_student
+from pipeline.student.student import Student
+from pipeline.tasks.base import Task
+
+WEIGHTS, OPTIMISER, CONFIG, CURVE = "student.safetensors", "optimiser.safetensors", "config.json", "curve.csv"
+
+
+class StudentError(ValueError):
+    """A saved student that can't be used; the message names the file and what is wrong."""
+
+
+def save_student(folder: Path, student: Student, config: Mapping[str, Any]) -> None:
+    """Write a student's weights, optimiser and config into a folder."""
+    write_bytes(folder / WEIGHTS, save(student.weights()))
+    write_bytes(folder / OPTIMISER, save(student.optimiser()))
+    write_bytes(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode())
+
+
+def load_student(task: Task, folder: Path, train: Train | None = None) -> Student:
+    """A saved student, ready to act or to go on learning; `train` replaces the settings it was saved with.
+
+    Raises FileNotFoundError if there is none, StudentError if its files are broken or of another network.
+    """
+    config = read_config(folder)
+    settings = train or Train(schedule=config["schedule"], network=config["network"])
+    student = make_student(task, settings, np.random.default_rng(0))
+    try:
+        student.load_weights(_arrays(folder / WEIGHTS))
+        if (folder / OPTIMISER).is_file():
+            student.load_optimiser(_arrays(folder / OPTIMISER))
+    except (ValueError, KeyError) as error:
+        raise StudentError(f"{folder}: {error}") from None
+    return student
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A saved student's config. Raises FileNotFoundError or StudentError."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(f"no student in {folder}")
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise StudentError(f"{path}: not JSON ({error})") from None
+    if not isinstance(config, dict) or not {"schedule", "network"} <= set(config):
+        raise StudentError(f"{path}: wanted at least the keys schedule and network")
+    return config
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise StudentError(f"{path}: not whole safetensors ({error})") from None

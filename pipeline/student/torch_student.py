@@ -1,0 +1,134 @@
+"""A student in torch: any network, any device, autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.student import egocentric
+from pipeline.student.fused import BETA1, BETA2, EPSILON
+from pipeline.student.losses import llm4teach_loss
+from pipeline.student.network import EgocentricNetwork, MapNetwork
+from pipeline.student.student import Rollout, Student, UpdateSettings
+
+
+class TorchStudent(Student):
+    """The `egocentric` or the `map` network, trained by autograd on a device.
+
+    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds` (egocentric only)
+    """
+
+    def __init__(
+        self,
+        network: Literal["egocentric", "map"],
+        cell_kinds: np.ndarray | None,
+        device: str,
+        rng: np.random.Generator,
+    ) -> None:
+        self._egocentric = network == "egocentric"
+        self._cell_kinds = cell_kinds
+        self._device = torch.device(device)
+        model = EgocentricNetwork() if self._egocentric else MapNetwork()
+        model.initialise(rng)
+        self._model = model.to(self._device)
+        self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2), eps=EPSILON)
+        self.parameters = sum(parameter.numel() for parameter in self._model.parameters())
+
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        if self._egocentric:
+            return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
+        return {"map": np.zeros((rows, egocentric.GRID, egocentric.GRID, 4), np.uint8)}
+
+    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
+        if self._egocentric:
+            egocentric.encode(
+                observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
+            )
+        else:
+            features["map"][:] = observation["map"]
+
+    def act(
+        self,
+        features: Mapping[str, np.ndarray],
+        uniforms: np.ndarray | None,
+        actions: np.ndarray,
+        log_probs: np.ndarray,
+        values: np.ndarray,
+    ) -> None:
+        with torch.no_grad():
+            logits, predicted = self._model(**self._tensors(features))
+            all_log_probs = logits.log_softmax(-1)
+            if uniforms is None:
+                chosen = logits.argmax(-1)
+            else:
+                cumulated = all_log_probs.exp().cumsum(-1)
+                given = torch.from_numpy(uniforms).to(self._device)
+                chosen = (cumulated <= given[:, None]).sum(-1).clamp(max=logits.shape[1] - 1)
+            actions[:] = chosen.cpu().numpy()
+            log_probs[:] = all_log_probs.gather(-1, chosen[:, None]).squeeze(-1).cpu().numpy()
+            values[:] = predicted.cpu().numpy()
+
+    def _tensors(self, features: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Features on the device; uint16 goes as int32, since torch can't index with it."""
+        wide = {k: v.astype(np.int32) if v.dtype == np.uint16 else v for k, v in features.items()}
+        return {name: torch.from_numpy(values).to(self._device) for name, values in wide.items()}
+
+    def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+        features = self._tensors(rollout.features)
+        names = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
+        columns = [torch.from_numpy(getattr(rollout, name)).to(self._device) for name in names]
+        for group in self._adam.param_groups:
+            group["lr"] = settings.learning_rate
+        sums = torch.zeros(4, device=self._device)
+        minibatches = 0
+        for order in torch.from_numpy(orders).to(self._device):
+            for rows in order.split(settings.minibatch):
+                if len(rows) < settings.minibatch:
+                    continue
+                logits, values = self._model(**{name: tensor[rows] for name, tensor in features.items()})
+                loss = llm4teach_loss(
+                    logits,
+                    values,
+                    *(column[rows] for column in columns),
+                    clip=settings.clip,
+                    value_weight=settings.value,
+                    entropy_weight=settings.entropy,
+                    teacher_weight=settings.teacher,
+                )
+                self._adam.zero_grad()
+                loss.total.backward()
+                nn.utils.clip_grad_norm_(self._model.parameters(), settings.grad_norm)
+                self._adam.step()
+                parts = (loss.policy_loss, loss.value_loss, loss.teacher_loss, loss.entropy)
+                sums += torch.stack([part.detach() for part in parts])
+                minibatches += 1
+        means = (sums / minibatches).tolist()
+        return dict(zip(("policy_loss", "value_loss", "teacher_loss", "entropy"), means, strict=True))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {name: value.detach().cpu().numpy().copy() for name, value in self._model.state_dict().items()}
+
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        try:
+            self._model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        except RuntimeError as error:
+            raise ValueError(f"parameters of another network: {error}") from None
+
+    def optimiser(self) -> dict[str, np.ndarray]:
+        state = {}
+        for name, parameter in self._model.named_parameters():
+            for key, value in self._adam.state.get(parameter, {}).items():
+                state[f"{name}/{key}"] = value.detach().cpu().numpy().copy()
+        return state
+
+    def load_optimiser(self, state: Mapping[str, np.ndarray]) -> None:
+        for name, parameter in self._model.named_parameters():
+            found = {key.split("/")[1]: value for key, value in state.items() if key.split("/")[0] == name}
+            self._adam.state[parameter] = {
+                key: torch.from_numpy(np.array(value)).to("cpu" if key == "step" else self._device)
+                for key, value in found.items()
+            }
