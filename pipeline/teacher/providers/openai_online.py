@@ -33,7 +33,7 @@ class OpenAIClient:
         self.base_url = checked_url(settings.base_url or DEFAULT_URL)
         self.many = True
         limits = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
-        transport = openai.DefaultAsyncHttpxClient(limits=limits, timeout=settings.timeout_s)
+        transport = openai.DefaultAioHttpClient(limits=limits, timeout=settings.timeout_s)
         self._client = openai.AsyncOpenAI(**sdk_arguments(settings), max_retries=0, http_client=transport)
 
     async def call(self, path: str, body: dict[str, Any]) -> Reply:
