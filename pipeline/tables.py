@@ -53,7 +53,7 @@ STATES = pa.schema(
         ("example_observation", pa.binary()),
     ]
 )
-"""One row per distinct description: how often each behaviour met it, and one observation (raw bytes) as an example."""
+"""One row per distinct description: how often each behaviour met it, and stacked example observations (raw bytes)."""
 
 LABELS = pa.schema(
     [

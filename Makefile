@@ -1,0 +1,49 @@
+# `make run` does everything and ends with a report; `make test` checks everything. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types parity bench clean
+
+help: ## list what make can do here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(STAMP) ## create .venv and install what requirements.lock pins
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+run: $(STAMP) ## run every stage that has changed, then print the table and where the report is
+	@dvc repro
+	@llm4teach summary
+
+test: $(STAMP) lint types ## lint, type-check and test
+	@python -m pytest
+
+lint: $(STAMP)
+	@ruff check .
+	@ruff format --check .
+
+types: $(STAMP)
+	@mypy
+
+parity: $(STAMP) ## compare the fast engine with the reference environments over 10,000 episodes per task
+	@python benchmarks/parity.py
+
+bench: $(STAMP) ## print every figure that the README claims
+	@python benchmarks/engine.py
+	@python benchmarks/time_to_target.py
+	@python benchmarks/profile.py
+	@python benchmarks/labelling.py
+
+clean: ## forget checkpoints, logs and what the stages wrote; the environment and the teacher's answers stay
+	rm -rf .checkpoints log data/states data/labels data/students data/evaluations data/report

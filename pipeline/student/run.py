@@ -1,0 +1,144 @@
+"""One student's run through one phase, from its inputs to its folder: resumable, interruptible, reproducible."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import __version__
+from pipeline.instructions import SoftInstruction
+from pipeline.params import Schedule, Train
+from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
+from pipeline.student.learner import Learner, Phase
+from pipeline.student.make import make_student
+from pipeline.student.saved import CONFIG, CURVE, WEIGHTS, load_student, save_student
+from pipeline.student.tracking import EventLog, read_curve, write_curve
+from pipeline.tasks.base import get_task
+
+
+@dataclass(frozen=True)
+class Run:
+    """What decides one student's numbers in one phase, and where they go.
+
+    labels   the label table by state_id; None for a method without teacher, and in the teacher-free phase
+    start    folder of the student to go on from; None for a new one
+    out      folder to write
+    """
+
+    task: str
+    method: str
+    phase: str
+    seed: int
+    schedule_name: str
+    schedule: Schedule
+    train: Train
+    labels: Mapping[str, SoftInstruction] | None
+    start: Path | None
+    out: Path
+    root: Path
+
+
+class Interrupted(Exception):
+    """A run was asked to stop; its checkpoint is written, and the same run goes on from there."""
+
+
+def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[], bool]) -> dict[str, Any]:
+    """Train one student through one phase; returns its last curve row. Raises Interrupted once `stop()` is true.
+
+    progress  called with iterations done and to do, a few times per second at most
+    """
+    task = get_task(run.task)
+    phase = Phase.of(run.phase, run.schedule)
+    learner = Learner(task, run.schedule, phase, lambda rng: make_student(task, run.train, rng), run.labels, run.seed)
+    seconds_before = 0.0
+    earlier: list[dict[str, Any]] = []
+    if run.start is not None:
+        previous = load_student(task, run.start, run.train)
+        learner.student.load_weights(previous.weights())
+        learner.student.load_optimiser(previous.optimiser())
+        earlier = read_curve(run.start / CURVE)
+        seconds_before = float(earlier[-1]["seconds"]) if earlier else 0.0
+    learner.seconds = seconds_before
+    key = run_key(_identity(run), learner.student.weights(), learner.student.optimiser())
+    path = checkpoint_path(run.root, run.task, run.method, run.phase, run.seed)
+    curve: list[dict[str, float]] = []
+    found = load_checkpoint(path, key)
+    if found is not None:
+        state, curve = found
+        learner.load_state(state)
+
+    log_dir = run.root / "log" / f"ppo-{run.method}" / run.task.lower() / f"seed{run.seed}"
+    log = EventLog(log_dir, run.phase)
+    for row in curve:
+        log.add(row)
+    saved_at = shown_at = time.monotonic()
+    try:
+        while not learner.done:
+            if stop():
+                save_checkpoint(path, key, learner.state(), curve)
+                raise Interrupted
+            row = learner.iterate()
+            curve.append(row)
+            log.add(row)
+            now = time.monotonic()
+            if now - shown_at > 0.2:
+                progress(learner.iteration - phase.first, phase.last - phase.first)
+                shown_at = now
+            if now - saved_at > run.train.checkpoint_s:
+                save_checkpoint(path, key, learner.state(), curve)
+                saved_at = now
+    finally:
+        log.close()
+    progress(phase.last - phase.first, phase.last - phase.first)
+    save_checkpoint(path, key, learner.state(), curve)
+    config = _config(run, learner.student.parameters)
+    save_student(run.out, learner.student, config)
+    write_curve(run.out / CURVE, [*earlier, *({"phase": run.phase, **row} for row in curve)])
+    for name in (WEIGHTS, CONFIG):
+        shutil.copyfile(run.out / name, log_dir / name)
+    return {
+        "unlabelled": {learner.batch.descriptions[k].sentence: n for k, n in sorted(learner.unlabelled.items())},
+        **(curve[-1] if curve else {}),
+    }
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """Everything but the starting weights that decides the run's numbers."""
+    labels = None
+    if run.labels is not None:
+        labels = [
+            [state_id, [(str(share.plan), share.prob) for share in label.shares], label.residual]
+            for state_id, label in sorted(run.labels.items())
+        ]
+    return {
+        "version": __version__,
+        "task": run.task,
+        "method": run.method,
+        "phase": run.phase,
+        "seed": run.seed,
+        "schedule": run.schedule.model_dump(),
+        "train": run.train.model_dump(exclude={"checkpoint_s", "schedule"}),
+        "labels": labels,
+    }
+
+
+def _config(run: Run, parameters: int) -> dict[str, Any]:
+    """What a reader of the student's folder wants to know."""
+    return {
+        "task": run.task,
+        "method": run.method,
+        "phase": run.phase,
+        "seed": run.seed,
+        "parameters": parameters,
+        "schedule": run.schedule_name,
+        **run.train.model_dump(exclude={"schedule", "checkpoint_s"}),
+        "settings": run.schedule.model_dump(),
+        "version": __version__,
+        "numpy": np.__version__,
+    }

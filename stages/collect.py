@@ -1,0 +1,21 @@
+"""The `collect` stage: rolls out behaviours and keeps each distinct state description once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.collection import collect_states
+from pipeline.params import Params
+from pipeline.tables import STATES, write_table
+from pipeline.tasks.base import get_task
+
+
+def collect(task_name: str, params: Params, root: Path = Path()) -> Path:
+    """Write data/states/<task>.parquet, one row per distinct description. Raises UnknownTask."""
+    task = get_task(task_name)
+    rows = collect_states(task, params.collect)
+    path = root / "data/states" / f"{task_name}.parquet"
+    write_table(path, rows, STATES, params.collect.model_dump())
+    visits = sum(row["state_count"] for row in rows)
+    print(f"{task_name}: {len(rows)} distinct descriptions in {visits:,} states")
+    return path

@@ -1,0 +1,39 @@
+"""The `finetune` stage: the teacher-free phase, PPO alone from the saved students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.params import Params
+from pipeline.student.fan_out import carry_out_all
+from pipeline.student.run import Run
+from pipeline.tasks.base import get_task
+
+
+def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:
+    """Read the students in taught/<seed>/, write final/<seed>/; returns each one's last curve row.
+
+    Raises UnknownTask, FileNotFoundError, StudentError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
+    """
+    get_task(task_name)
+    folder = root / "data/students" / task_name / method
+    runs = [
+        Run(
+            task=task_name,
+            method=method,
+            phase="finetune",
+            seed=seed,
+            schedule_name=params.train.schedule,
+            schedule=params.schedule,
+            train=params.train,
+            labels=None,
+            start=folder / "taught" / str(seed),
+            out=folder / "final" / str(seed),
+            root=root,
+        )
+        for seed in range(params.seeds)
+    ]
+    results = carry_out_all(runs, f"finetune {task_name} {method}")
+    print(f"{task_name} {method}: {len(runs)} students finished after {params.schedule.iterations} iterations")
+    return results

@@ -1,0 +1,54 @@
+"""The `train` stage: PPO with the annealed teacher loss, until the annealing ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.files import write_bytes
+from pipeline.params import Params
+from pipeline.student.fan_out import carry_out_all
+from pipeline.student.run import Run
+from pipeline.tables import read_instructions
+from pipeline.tasks.base import get_task
+
+
+def train(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:
+    """Write data/students/<task>/<method>/taught/<seed>/ for every seed; returns each one's last curve row.
+
+    Raises UnknownTask, TableError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
+    """
+    get_task(task_name)
+    labels = None
+    if method == "llm4teach":
+        labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name)
+    folder = root / "data/students" / task_name / method / "taught"
+    runs = [
+        Run(
+            task=task_name,
+            method=method,
+            phase="train",
+            seed=seed,
+            schedule_name=params.train.schedule,
+            schedule=params.schedule,
+            train=params.train,
+            labels=labels,
+            start=None,
+            out=folder / str(seed),
+            root=root,
+        )
+        for seed in range(params.seeds)
+    ]
+    results = carry_out_all(runs, f"train {task_name} {method}")
+    missed: dict[str, int] = {}
+    for result in results:
+        for sentence, count in result["unlabelled"].items():
+            missed[sentence] = missed.get(sentence, 0) + count
+    write_bytes(folder / "unlabelled.json", (json.dumps(missed, indent=1) + "\n").encode())
+    print(f"{task_name} {method}: {len(runs)} students taught for {params.schedule.i2} iterations")
+    if missed:
+        print(
+            f"{task_name} {method}: {len(missed)} descriptions without a label were met, see {folder}/unlabelled.json"
+        )
+    return results
