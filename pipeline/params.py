@@ -54,6 +54,7 @@ class Label(_Section):
                  `echo`: each candidate is scored as a continuation (servers with `echo` on /v1/completions)
     score_norm   `sum` of a candidate's token logprobs, or their `mean` (echo only)
 
+    answers_per_call   most answers that one call asks for (`n`); OpenAI's API allows 128
     concurrency  most calls at once; fewer are made where the server refuses
     timeout_s    seconds after which a call counts as failed
     attempts     failures in a row of one request after which the run stops
@@ -81,6 +82,7 @@ class Label(_Section):
     prompt: str | None = Field(default=None, pattern=r"^[\w-]+$")
     scoring: Literal["letters", "echo"] = "letters"
     score_norm: Literal["sum", "mean"] = "sum"
+    answers_per_call: int = Field(default=128, ge=1, le=10000)
     concurrency: int = Field(default=64, ge=1, le=4096)
     timeout_s: float = Field(default=120.0, gt=0)
     attempts: int = Field(default=8, ge=1, le=1000)

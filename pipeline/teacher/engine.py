@@ -140,9 +140,8 @@ class Engine:
         self.ledger.release(request.key)
 
     def _next_samples(self, missing: list[int]) -> list[int]:
-        """The samples that one call asks for: all missing ones; with a seed, an unbroken run of them."""
-        if not self.many:
-            return missing[:1]
+        """The samples that one call asks for: as many as it may; with a seed, an unbroken run of them."""
+        missing = missing[: self.settings.answers_per_call if self.many else 1]
         if self.settings.seed is None:
             return missing
         return [index for number, index in enumerate(missing) if index == missing[0] + number]

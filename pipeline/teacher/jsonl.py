@@ -39,13 +39,15 @@ def missing_lines(requests: Iterable[Request], samples: int, settings: Label, le
         missing = ledger.missing(request.key, samples)
         for _, run in groupby(enumerate(missing), key=lambda pair: pair[1] - pair[0]):
             indices = [index for _, index in run]
-            line = {
-                "custom_id": f"{request.key}.{indices[0]}.{len(indices)}",
-                "method": "POST",
-                "url": request.path,
-                "body": call_body(request, settings, indices[0], len(indices)),
-            }
-            yield json.dumps(line, ensure_ascii=False) + "\n"
+            for start in range(0, len(indices), settings.answers_per_call):
+                part = indices[start : start + settings.answers_per_call]
+                line = {
+                    "custom_id": f"{request.key}.{part[0]}.{len(part)}",
+                    "method": "POST",
+                    "url": request.path,
+                    "body": call_body(request, settings, part[0], len(part)),
+                }
+                yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def write_files(lines: Iterable[str], folder: Path, stem: str) -> list[tuple[Path, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pipeline.instructions import Reading
+from pipeline.instructions import Reading, SoftInstruction
 from pipeline.params import Label
 from pipeline.tasks.base import Task
 from pipeline.teacher.calls import Choice
@@ -17,7 +17,7 @@ from pipeline.teacher.prompts import Prompt
 from pipeline.teacher.providers import zhipu
 from pipeline.teacher.reading import read_answer
 from pipeline.teacher.requests import CHAT, Request, make_request, sampling
-from pipeline.teacher.rows import Answer, Provenance, hardened, label_row, tally, verdict_columns
+from pipeline.teacher.rows import Answer, Provenance, hardened, label_row, verdict_columns
 from pipeline.teacher.states import State
 
 
@@ -68,15 +68,13 @@ def row_of_answers(
     task: Task, settings: Label, prompt: Prompt, state: State, answers: Sequence[dict[str, Any]], failures: int
 ) -> dict[str, Any]:
     """The label row that drawn answers (rows of the responses table, by sample) amount to."""
-    judged = []
-    for answer in answers:
-        decision, reading = read_answer(answer["text"], prompt, task.grammar, state.description)
-        judged.append(Answer(decision, reading, 1 / len(answers), 1))
+    read = [read_answer(answer["text"], prompt, task.grammar, state.description) for answer in answers]
+    judged = [Answer(decision, reading, 1 / len(answers), 1) for decision, reading in read]
     return label_row(
         task.name,
         state.visits,
         "sample",
-        tally(state.description, judged),
+        SoftInstruction.from_readings(state.description, read),
         verdict_columns(judged),
         provenance(settings, prompt, answers),
         n_requested=settings.samples,

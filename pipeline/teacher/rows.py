@@ -93,6 +93,10 @@ def verdict_columns(answers: Iterable[Answer]) -> list[dict[str, Any]]:
         entry = found.setdefault(verdict, {"verdict": verdict, "prob": 0.0, "count": 0, "example": answer.text[:200]})
         entry["prob"] += answer.share
         entry["count"] = None if answer.count is None or entry["count"] is None else entry["count"] + answer.count
+    total = sum(entry["count"] or 0 for entry in found.values())
+    for entry in found.values():
+        if entry["count"] is not None:
+            entry["prob"] = entry["count"] / total
     return sorted(found.values(), key=lambda entry: (-entry["prob"], entry["verdict"]))
 
 

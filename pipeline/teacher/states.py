@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,3 +48,13 @@ def distinct(table: pa.Table) -> pa.Table:
     grouped = numbered.group_by("state_id").aggregate([("row", "min"), ("state_count", "sum")])
     first = table.select(["state_id", "sees", "holds"]).take(grouped["row_min"])
     return first.append_column("state_count", grouped["state_count_sum"].cast(pa.int64()))
+
+
+def merged(tables: Iterable[Iterable[State]]) -> list[State]:
+    """Several lists of states as one, counts added up, most often met first."""
+    visits: dict[Description, int] = {}
+    for states in tables:
+        for state in states:
+            visits[state.description] = visits.get(state.description, 0) + state.visits
+    found = [State(description, count) for description, count in visits.items()]
+    return sorted(found, key=lambda state: (-state.visits, state.description.sentence))

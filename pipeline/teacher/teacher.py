@@ -89,7 +89,7 @@ def estimate(task: Task, states: Sequence[State], settings: Label, root: Path) -
         missing_here = 0
         for request in method.requests(state):
             missing = method.samples if ledger is None else len(ledger.missing(request.key, method.samples))
-            calls = missing if settings.provider == "zhipuai" else min(missing, 1)
+            calls = -(-missing // (1 if settings.provider == "zhipuai" else settings.answers_per_call))
             missing_here += missing
             requests += calls
             tokens_in += calls * rough_tokens(request.text)

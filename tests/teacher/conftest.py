@@ -79,4 +79,4 @@ def stop_all(running: list[tuple[uvicorn.Server, threading.Thread]]) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoffs of a hundredth of a second."""
-    monkeypatch.setattr("pipeline.teacher.engine.backoff", lambda failures, jitter: 0.01)
+    monkeypatch.setattr("pipeline.teacher.engine.backoff", lambda *_: 0.01)

@@ -16,7 +16,10 @@ from pipeline.teacher.rows import Provenance, label_row
 from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
 
-THINGS = tuple(f"{colour} lamp" for colour in "amber black coral denim ebony flame green hazel ivory jade khaki".split())
+THINGS = tuple(
+    f"{colour} lamp"
+    for colour in ["amber", "black", "coral", "denim", "ebony", "flame", "green", "hazel", "ivory", "jade", "khaki"]
+)
 
 
 class LampTask(Task):

@@ -1,4 +1,4 @@
-"""The engine against a misbehaving server over real HTTP: a complete table, or a clear end, and nothing counted twice."""
+"""The engine against a misbehaving server over real HTTP: a complete table or a clear end, nothing counted twice."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_labels
 
 from pipeline.teacher.errors import LabellingStopped
-from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_labels
 
 pytestmark = pytest.mark.usefixtures("quick")
 STATES = lamp_states(12)
@@ -101,7 +101,9 @@ def test_a_long_retry_after_ends_the_run_with_the_time_and_the_command(
     serve: Any, labels: Path, tmp_path: Path
 ) -> None:
     server = serve(labels, "429:1:1", retry_after_s=400)
-    with pytest.raises(LabellingStopped, match=r"(?s)wait 400 s, until \d\d:\d\d:\d\d.*resume with: llm4teach label") as stop:
+    with pytest.raises(
+        LabellingStopped, match=r"(?s)wait 400 s, until \d\d:\d\d:\d\d.*resume with: llm4teach label"
+    ) as stop:
         label_all(STATES, settings(server.url, concurrency=1), tmp_path)
     assert stop.value.exit_code == 1
     assert server.replay.served["requests"] == 1

@@ -1,0 +1,92 @@
+"""Killed at any moment, and two at once: the table comes out the same, and nothing paid for is asked for again.
+
+`python tests/teacher/test_crash.py 20 2000` does the same with 20 kills on 2,000 states.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from teacher_fakes import content, lamp_states, write_lamp_labels
+
+from pipeline.tables import LABELS, read_table
+
+SAMPLES = 10
+IN_FLIGHT = 64
+"""Calls at once, the default of `label.concurrency`."""
+
+
+def start(url: str, count: int, root: Path) -> subprocess.Popen[bytes]:
+    """One labelling process of the lamps' states."""
+    script = Path(__file__).with_name("teacher_fakes.py")
+    path = os.pathsep.join([str(script.parents[2]), str(script.parent)])
+    command = [sys.executable, str(script), url, str(count), str(SAMPLES), str(root)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors.decode()
+
+
+def table(root: Path) -> list[dict[str, Any]]:
+    return content(read_table(root / "labels.parquet", LABELS).to_pylist())
+
+
+def kill_and_resume(server: Any, kills: int, count: int, folder: Path, rng: random.Random) -> dict[str, int]:
+    """Label with kill -9 at random numbers of served answers, then to the end; compare with an undisturbed run."""
+    calm, rough = folder / "calm", folder / "rough"
+    finish(start(server.url, count, calm))
+    total = server.replay.served["answers"]
+    assert total == count * SAMPLES
+
+    done = 0
+    for _ in range(kills):
+        process = start(server.url, count, rough)
+        done += rng.randint(1, max(1, total // (kills + 1)))
+        while server.replay.served["answers"] - total < done and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+        process.communicate()
+        done = max(done, server.replay.served["answers"] - total)
+    finish(start(server.url, count, rough))
+    asked = server.replay.served["answers"] - total
+    assert table(rough) == table(calm)
+    assert total <= asked <= total + kills * IN_FLIGHT * SAMPLES
+    return {"answers": total, "asked": asked, "asked_twice": asked - total, "kills": kills}
+
+
+def test_kill_9_loses_at_most_the_calls_in_flight(serve: Any, tmp_path: Path) -> None:
+    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(200)), latency_s=0.05, seed=1)
+    kill_and_resume(server, 3, 200, tmp_path, random.Random(4))
+
+
+def test_two_processes_at_once_share_the_work(serve: Any, tmp_path: Path) -> None:
+    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(200)), latency_s=0.05, seed=1)
+    both = [start(server.url, 200, tmp_path / "shared") for _ in range(2)]
+    for process in both:
+        finish(process)
+    assert server.replay.served["answers"] == 200 * SAMPLES
+    assert len(table(tmp_path / "shared")) == 200
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    from conftest import Served, start_app
+
+    from pipeline.teacher.server.app import Manners, make_app
+    from pipeline.teacher.server.book import Book
+
+    with tempfile.TemporaryDirectory() as name:
+        number, states = int(sys.argv[1]), int(sys.argv[2])
+        book = Book([write_lamp_labels(Path(name) / "served.parquet", lamp_states(states))])
+        app = make_app(book, Manners(latency_s=0.05, seed=1), [])
+        served = Served(start_app(app, []), app.state.replay, app)
+        print(kill_and_resume(served, number, states, Path(name), random.Random()))
