@@ -168,6 +168,8 @@ class DoorKeyBatch(Batch):
 
     def reset(self, seeds: np.ndarray | None = None) -> None:
         """See `Batch.reset`."""
+        if seeds is not None and len(seeds) != self.rows:
+            raise ValueError(f"{self.rows} environments, but {len(seeds)} seeds")
         stream = (self._base + np.arange(self.rows)) & 0xFFFFFFFF
         self._worlds["next_seed"] = stream if seeds is None else seeds
         split = self._split if seeds is None else SPLIT_NUMBERS[None]
@@ -177,6 +179,8 @@ class DoorKeyBatch(Batch):
 
     def step(self, actions: np.ndarray) -> Finished:
         """See `Batch.step`; actions are integers 0..6."""
+        if len(actions) != self.rows:  # compiled code would read beyond the array
+            raise ValueError(f"{self.rows} environments, but {len(actions)} actions")
         f = self._finished
         _advance(
             self._worlds, self._kind, self._split, self._horizon, actions, *self._scratch, *self._labels,
@@ -191,7 +195,7 @@ class DoorKeyBatch(Batch):
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """See `Batch.load_state`; labels are worked out anew. Raises ValueError for another number of environments."""
         if state["worlds"].shape != (self.rows, WORLD.itemsize):
-            raise ValueError(f"a state of {len(state['worlds'])} environments, wanted {self.rows}")
+            raise ValueError(f"{self.rows} environments, but the state has {len(state['worlds'])}")
         self._worlds.view(np.uint8).reshape(self.rows, -1)[:] = state["worlds"]
         _relabel(self._worlds, *self._labels)
 
