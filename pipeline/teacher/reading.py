@@ -9,7 +9,9 @@ from pipeline.instructions import Description, Grammar, Reading, Verdict, read_p
 from pipeline.teacher.prompts import Prompt
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_LABELLED = re.compile(r"^[\s#>*_]*(?:final\s+)?(decision|plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
+_LABELLED = re.compile(
+    r"(?:^[\s#>*_]*(?:final\s+)?|\b(?=decision))(decision|plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M
+)
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NEXT_HEADING = re.compile(r"\n\s*\n|\n[\s#>*_]*[A-Z][\w ]{2,20}:")
 

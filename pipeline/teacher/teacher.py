@@ -11,6 +11,7 @@ from pipeline.params import Label
 from pipeline.tables import label_id
 from pipeline.tasks.base import Task
 from pipeline.teacher.budget import TYPICAL_ANSWER, Budget, Estimate, rough_tokens
+from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.ledger import Ledger, cache_folder
 from pipeline.teacher.logprobs import Echo, Letters
 from pipeline.teacher.methods import Method, Sampling
@@ -41,6 +42,8 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
         from pipeline.teacher.replay import replay
 
         return replay(task, states, settings, method.prompt, root)
+    if settings.provider in ("batch-file", "openai-batch"):
+        _check_batch_budget(estimate(task, states, settings, root), settings, task.name)
     ledger = Ledger(ledger_path(root))
     if settings.provider == "batch-file":
         from pipeline.teacher.batch_file import ask_by_files
@@ -98,6 +101,21 @@ def estimate(task: Task, states: Sequence[State], settings: Label, root: Path) -
     each = min(settings.max_tokens, TYPICAL_ANSWER) if settings.method != "logprob" else 1
     cost = Budget(settings).price(tokens_in, samples * each)
     return Estimate(wanted, samples, requests, tokens_in, samples * each, cost)
+
+
+def _check_batch_budget(expected: Estimate, settings: Label, task: str) -> None:
+    """A batch is paid as a whole, so its estimate must be within the budget before it is made."""
+    tokens = expected.tokens_in + expected.tokens_out
+    for name, bound, value in (
+        ("max_requests", settings.max_requests, expected.requests),
+        ("max_total_tokens", settings.max_total_tokens, tokens),
+        ("max_cost", settings.max_cost, expected.cost or 0.0),
+    ):
+        if bound is not None and value > bound:
+            raise LabellingStopped(
+                f"{task}: {expected.requests} requests with about {tokens} tokens are missing, beyond label.{name} ="
+                f" {bound}; nothing was sent"
+            )
 
 
 def _responses(task: str, states: Sequence[State], method: Method, ledger: Ledger) -> Iterator[dict[str, Any]]:

@@ -246,7 +246,7 @@ async def _dripping(body: bytes, seconds: float) -> AsyncIterator[bytes]:
 
 
 def make_app(book: Book, manners: Manners, faults: list[Fault]) -> Starlette:
-    """The ASGI application; the server behind it is `app.state.replay`."""
+    """The ASGI application; the server behind it is `app.state.replay`, its batches `app.state.batches`."""
     server = ReplayServer(book, manners, faults)
     batches = Batches(server.complete, Refusal)
     app = Starlette(
@@ -259,4 +259,5 @@ def make_app(book: Book, manners: Manners, faults: list[Fault]) -> Starlette:
         ]
     )
     app.state.replay = server
+    app.state.batches = batches
     return app

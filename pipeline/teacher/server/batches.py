@@ -17,11 +17,13 @@ class Batches:
     """Answers each batch as soon as it is made.
 
     drop_every   every so-manieth line of a batch expires unanswered, as lines of real batches do; 0: none does
+    pending      as long as it is set, batches are said to be under way
     """
 
     def __init__(self, complete: Callable[[str, dict[str, Any]], dict[str, Any]], refusal: type[Exception]) -> None:
         self._complete, self._refusal = complete, refusal
         self.drop_every = 0
+        self.pending = False
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self._numbers = itertools.count(1)
@@ -108,7 +110,12 @@ class Batches:
     async def retrieve(self, request: Request) -> Response:
         """One batch."""
         batch = self.batches.get(request.path_params["id"])
-        return _missing() if batch is None else JSONResponse(batch)
+        if batch is None:
+            return _missing()
+        if self.pending:
+            files = ("output_file_id", "error_file_id")
+            batch = {name: value for name, value in batch.items() if name not in files} | {"status": "in_progress"}
+        return JSONResponse(batch)
 
     async def list(self, _: Request) -> Response:
         """All batches, newest first."""
