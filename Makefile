@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types parity bench clean
+.PHONY: help install run test lint types parity bench lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -44,6 +44,11 @@ bench: $(STAMP) ## print every figure that the README claims
 	@python benchmarks/time_to_target.py
 	@python benchmarks/profile.py
 	@python benchmarks/labelling.py
+
+lock: $(STAMP) ## pin the newest versions that pyproject.toml allows (needs uv)
+	@(sed -n '1,/^[^#]/{/^#/p}' requirements.lock; uv pip compile pyproject.toml --extra dev --universal \
+	  --python-version 3.10 --constraint constraints.txt --no-header --no-annotate --quiet \
+	  | grep -vE '^(nvidia-|cuda-|triton)') > .lock.part && mv .lock.part requirements.lock
 
 clean: ## forget checkpoints, logs and what the stages wrote; the environment and the teacher's answers stay
 	rm -rf .checkpoints log data/states data/labels data/students data/evaluations data/report

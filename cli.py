@@ -34,7 +34,9 @@ USAGE, INTERRUPTED = 2, 130
 TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4teach tasks` lists them.")]
 ParamsOption = Annotated[Path, typer.Option("--params", help="The params file.")]
 TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach, rl or hierarchical.")]
-EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher alone), llm4teach, rl or hierarchical.")]
+EvaluatedOption = Annotated[
+    str, typer.Option("--method", help="llm (the teacher alone), llm4teach, rl or hierarchical.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")
 
@@ -144,17 +146,28 @@ def evaluate(
                 low, high = values["success_low"], values["success_high"]
                 print(
                     f"{task} {method}, {acting}: success {values['success']:.1%} ({low:.1%} to {high:.1%}), "
-                    f"length {values['episode_length']:.1f}, return {values['episode_return']:.2f}"
+                    f"length {values['length']:.1f}, return {values['return']:.2f}"
                 )
 
 
 @app.command()
-def report(params: ParamsOption = PARAMS) -> None:
+def report(
+    params: ParamsOption = PARAMS, quiet: Annotated[bool, typer.Option(help="Don't print the table.")] = False
+) -> None:
     """Write the page that shows ours beside the paper's, and print the table."""
     with _mistakes_in_plain_words():
         from stages.report import report as stage
 
-        stage(_load(params))
+        stage(_load(params), quiet=quiet)
+
+
+@app.command()
+def summary() -> None:
+    """Print the table of the last report, and where its page is."""
+    with _mistakes_in_plain_words():
+        from stages.report import summary as text
+
+        print(text())
 
 
 @app.command()

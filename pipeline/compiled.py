@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 # One thread per process: the matrices here are small, and runs share the cores among themselves.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -38,11 +38,15 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 def compiled(function: Function) -> Function:
     """Compile to machine code at the first call, with IEEE arithmetic kept exact (the parity tests rely on it)."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def compiled_fast(function: Function) -> Function:
     """Like `compiled`, but sums may be reordered and multiply-adds fused: for dense arithmetic, not for bookkeeping."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})(
-        function
-    )
+    options: dict[str, Any] = {
+        "cache": True,
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    }
+    return cast(Function, numba.njit(**options)(function))

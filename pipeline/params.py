@@ -173,7 +173,7 @@ class Train(_Section):
     """The `train` and `finetune` stages.
 
     schedule     which of `schedules` to follow
-    network      `egocentric`: seen cells in the agent's frame; `map`: convolutions over the remembered map, as the paper
+    network      `egocentric`: seen cells in the agent's frame; `map`: convolutions over the map, as the paper has it
     update       `fused`: this project's compiled update (CPU, egocentric); `torch`: autograd; `auto`: the faster one
     device       `cpu`, `cuda` or `cuda:N` (torch update only)
     warm_start   gradient steps on the collected example states with the cached labels, before the first rollout

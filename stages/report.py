@@ -25,8 +25,10 @@ from pipeline.report.task_report import Film, TaskReport, gather
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import get_task
 
+TABLE = "table.txt"
 
-def report(params: Params, root: Path = Path(".")) -> Path:
+
+def report(params: Params, root: Path = Path("."), quiet: bool = False) -> Path:
     """Read what the other stages wrote under `root`/data, write data/report, print the table.
 
     Whatever is not there is named on the page. Returns the path of the page. Raises TableError for a broken file.
@@ -51,8 +53,10 @@ def report(params: Params, root: Path = Path(".")) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     (out / "summary.json").write_text(json.dumps(metrics(comparisons), indent=2) + "\n")
-    _print_table(comparisons)
-    print(f"report: {page}")
+    with (out / TABLE).open("w", encoding="utf-8") as file:
+        Console(file=file, width=110).print(_table(comparisons))
+    if not quiet:
+        print(summary(root))
     return page
 
 
@@ -84,8 +88,16 @@ def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> T
     return replace(task, films=films, film_layout=layout, absent=absent)
 
 
-def _print_table(comparisons: list[Comparison]) -> None:
-    """Paper and ours, acting by sampling, on stdout."""
+def summary(root: Path = Path(".")) -> str:
+    """The table of the last report, and where its page is. Raises FileNotFoundError if there is none."""
+    path = root / "data" / "report" / TABLE
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no report yet; `dvc repro` or `llm4teach report` makes one")
+    return f"{path.read_text(encoding='utf-8')}report: {path.with_name('index.html')}"
+
+
+def _table(comparisons: list[Comparison]) -> Table:
+    """Paper and ours, acting by sampling."""
     table = Table(title="length / return / success, over held-out layouts", title_justify="left")
     for title in ("task", "method", "paper", "ours", "95% interval", ""):
         table.add_column(title, justify="left" if title in ("task", "method", "") else "right", no_wrap=True)
@@ -102,5 +114,4 @@ def _print_table(comparisons: list[Comparison]) -> None:
             row.mark.value if row.mark else "",
             end_section=row.method == "llm4teach",
         )
-    console = Console()
-    Console(width=max(console.width, 110) if not console.is_terminal else None).print(table)
+    return table

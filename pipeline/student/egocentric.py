@@ -45,9 +45,11 @@ class Parts(NamedTuple):
     heads_bias: np.ndarray  # float32[OUTPUTS]
 
 
-SHAPES = Parts((TOKENS, WIDTH), (WIDTH,), (WIDTH, HIDDEN), (HIDDEN,), (OUTPUTS, HIDDEN), (OUTPUTS,))  # type: ignore[arg-type]
+SHAPES = ((TOKENS, WIDTH), (WIDTH,), (WIDTH, HIDDEN), (HIDDEN,), (OUTPUTS, HIDDEN), (OUTPUTS,))
+"""Shape of each part, in order."""
 PARAMETERS = sum(int(np.prod(shape)) for shape in SHAPES)
-TORCH_NAMES = Parts("embedding.weight", "embedding_bias", "hidden.weight", "hidden.bias", "heads.weight", "heads.bias")  # type: ignore[arg-type]
+TORCH_NAMES = ("embedding.weight", "embedding_bias", "hidden.weight", "hidden.bias", "heads.weight", "heads.bias")
+"""What torch's state dict calls each part."""
 TRANSPOSED = ("hidden.weight",)
 """Torch keeps linear weights as [outputs, inputs]; here the layout follows the inner loops."""
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pipeline.student.run import Interrupted, Run, carry_out
@@ -27,10 +28,7 @@ def carry_out_all(runs: Sequence[Run], title: str) -> list[dict[str, Any]]:
     workers = min(len(runs), os.cpu_count() or 1)
     with _progress(runs, title) as show, _stoppable() as stop_requested:
         if workers == 1:
-            return [
-                carry_out(run, lambda done, of, k=k: show(k, done, of), stop_requested.is_set)
-                for k, run in enumerate(runs)
-            ]
+            return [carry_out(run, partial(show, k), stop_requested.is_set) for k, run in enumerate(runs)]
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.SimpleQueue()
         relay = threading.Thread(target=_relay, args=(news, show), daemon=True)

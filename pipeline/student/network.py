@@ -77,6 +77,7 @@ class MapNetwork(nn.Module):
             self.heads.weight[: egocentric.ACTIONS] *= 0.01
 
     def forward(self, map: Tensor) -> tuple[Tensor, Tensor]:
-        x = (map.float() / self.scale).permute(0, 3, 1, 2)  # [rows, 4, 10, 10]
+        scale = cast(Tensor, self.scale)
+        x = (map.float() / scale).permute(0, 3, 1, 2)  # [rows, 4, 10, 10]
         outputs = self.heads(self.trunk(self.convolutions(x)))
         return outputs[:, : egocentric.ACTIONS], outputs[:, egocentric.ACTIONS]

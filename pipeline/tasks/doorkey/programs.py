@@ -98,9 +98,9 @@ def compile_programs(
         if found is None:
             continue
         counts[number] = len(found)
-        for k, (steps, share) in enumerate(found.items()):
+        for k, (steps, prob) in enumerate(found.items()):
             array[number, k, : len(steps)] = steps
-            shares[number, k] = share
+            shares[number, k] = prob
     return Programs(array, shares, counts)
 
 
