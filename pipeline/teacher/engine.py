@@ -115,29 +115,27 @@ class Engine:
 
     async def _complete(self, request: Request, missing: list[int]) -> None:
         """Ask for the missing samples of one request until they are there or the run stops."""
+        held = self.ledger.claim(request.key, self._claim_seconds(), self.samples)
+        if held is None:
+            self._with_others.append(request)
+            self.progress.found(len(missing) - self.samples)
+            return
+        self.progress.found(len(missing) - len(held))  # another process may just have answered
+        missing = held
         failures, answers_at_failure = 0, -1
         while missing and self._may_spend(request, len(missing)) and await self.pace.enter():
-            if not self._claim(request):
-                self.pace.leave()
-                self._with_others.append(request)
-                self.progress.found(len(missing) - self.samples)
-                return
-            before, missing = missing, self.ledger.missing(request.key, self.samples)
-            self.progress.found(len(before) - len(missing))  # another process may just have answered
-            if not missing:
-                self.pace.leave()
-                break
-            wanted = self._next_samples(missing)
             try:
-                await self._call(request, wanted)
+                answered = await self._call(request, missing)
+                missing = [index for index in missing if index not in answered]
                 failures = 0
             except CallFailed as failure:
                 if failure.status != 429 or self._answers == answers_at_failure:
                     failures += 1
                 answers_at_failure = self._answers
                 await self._after_failure(failure, max(failures, 1))
-            missing = self.ledger.missing(request.key, self.samples)
-        self.ledger.release(request.key)
+                self.ledger.claim(request.key, self._claim_seconds(), self.samples)
+        if missing:
+            self.ledger.release(request.key)
 
     def _next_samples(self, missing: list[int]) -> list[int]:
         """The samples that one call asks for: as many as it may; with a seed, an unbroken run of them."""
@@ -146,11 +144,13 @@ class Engine:
             return missing
         return [index for number, index in enumerate(missing) if index == missing[0] + number]
 
-    def _claim(self, request: Request) -> bool:
-        return self.ledger.claim(request.key, self.settings.timeout_s + self.settings.max_wait_s + 60)
+    def _claim_seconds(self) -> float:
+        """How long a claim must hold: a call, and the longest wait before it."""
+        return self.settings.timeout_s + self.settings.max_wait_s + 60
 
-    async def _call(self, request: Request, wanted: list[int]) -> None:
-        """One call, from within the pace, written down whatever comes of it."""
+    async def _call(self, request: Request, missing: list[int]) -> list[int]:
+        """One call, from within the pace, written down whatever comes of it; the samples that it answered."""
+        wanted = self._next_samples(missing)
         body = call_body(request, self.settings, wanted[0], len(wanted))
         self.budget.begin()
         begun = time.monotonic()
@@ -170,7 +170,8 @@ class Engine:
         finally:
             self.pace.leave()
             self.budget.end(*tokens)
-        self._write_answers(request, wanted, reply, time.monotonic() - begun)
+        complete = min(len(wanted), len(reply.choices)) == len(missing)
+        answered = self._write_answers(request, wanted, reply, time.monotonic() - begun, complete)
         self._answers += 1
         if len(reply.choices) < len(wanted):
             self.many = len(reply.choices) > 1  # a server that gives one choice whatever is asked
@@ -179,6 +180,7 @@ class Engine:
         self._check_judgement()
         self.pace.succeeded()
         self._heed_quota(exhausted_for(reply.headers))
+        return answered
 
     def _row(self, request: Request, sample: int, latency: float) -> dict[str, Any]:
         return {
@@ -196,9 +198,13 @@ class Engine:
             "source": "online",
         }
 
-    def _write_answers(self, request: Request, wanted: list[int], reply: Reply, latency: float) -> None:
+    def _write_answers(
+        self, request: Request, wanted: list[int], reply: Reply, latency: float, complete: bool
+    ) -> list[int]:
         rows = answer_rows(self._row(request, wanted[0], latency), wanted, reply, self.redact, self.budget)
-        self.progress.answered(self.ledger.record(rows), self.budget.cost)
+        answered = self.ledger.record(rows, release=complete)
+        self.progress.answered(len(answered), self.budget.cost)
+        return answered
 
     def _write_failure(
         self, request: Request, sample: int, failure: CallFailed, latency: float, tokens: tuple[int | None, int | None]

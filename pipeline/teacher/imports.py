@@ -90,4 +90,4 @@ class Importer:
                 self.reasons.append(reason)
             return
         rows = answer_rows(row, asked, outcome, self.redact, self.budget)
-        self.kept += self.ledger.record([one for one in rows if one["sample_index"] in missing])
+        self.kept += len(self.ledger.record([one for one in rows if one["sample_index"] in missing]))

@@ -11,7 +11,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS batches (
     intent TEXT PRIMARY KEY, labelling TEXT NOT NULL, batch_id TEXT, status TEXT NOT NULL, lines INTEGER NOT NULL
 );
 """
+_INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * len(_COLUMNS))})"
 DUPLICATE = "duplicate: another process has answered this sample meanwhile"
 
 
@@ -70,41 +71,54 @@ class Ledger:
         have = {index for (index,) in rows}
         return [index for index in range(samples) if index not in have]
 
-    def claim(self, request_key: str, seconds: float) -> bool:
-        """Reserve a request for this process for so long; False if another living process has it."""
+    def claim(self, request_key: str, seconds: float, samples: int) -> list[int] | None:
+        """Reserve a request for this process for so long; None if another living process has it.
+
+        Returns the samples that are missing, which only this process may add while it holds the claim.
+        """
         now = time.time()
         with _Transaction(self._db):
             held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (request_key,)).fetchone()
             if held and held[0] != self.owner and held[1] > now and _alive(held[0]):
-                return False
+                return None
             self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (request_key, self.owner, now + seconds))
-        return True
+            return self.missing(request_key, samples)
 
     def release(self, request_key: str) -> None:
         """Give a claim up."""
         self._db.execute("DELETE FROM claims WHERE request_key = ? AND owner = ?", (request_key, self.owner))
 
-    def record(self, attempts: Iterable[dict[str, Any]]) -> int:
-        """Write attempts (columns of RESPONSES but `attempt`) in one transaction; returns how many became answers.
+    def record(self, attempts: Sequence[dict[str, Any]], release: bool = False) -> list[int]:
+        """Write attempts at samples of one request (columns of RESPONSES but `attempt`) in one transaction.
 
-        An answer for a sample that already has one is kept as a failed attempt, so that nothing counts twice.
+        Returns the samples that are answered by them. An answer for a sample that already has one is kept as a failed
+        attempt, so that nothing counts twice. `release` gives the request's claim up with it.
         """
-        kept = 0
+        if not attempts:
+            return []
+        key = attempts[0]["request_key"]
+        answered = []
         with _Transaction(self._db):
+            first, last = min(row["sample_index"] for row in attempts), max(row["sample_index"] for row in attempts)
+            before = self._db.execute(
+                "SELECT sample_index, MAX(attempt), SUM(error IS NULL) FROM attempts"
+                " WHERE request_key = ? AND sample_index BETWEEN ? AND ? GROUP BY sample_index",
+                (key, first, last),
+            )
+            known = {sample: (attempt, answers) for sample, attempt, answers in before}
+            rows = []
             for row in attempts:
-                where = (row["request_key"], row["sample_index"])
-                number, answered = self._db.execute(
-                    "SELECT COALESCE(MAX(attempt), 0), COALESCE(SUM(error IS NULL), 0) FROM attempts"
-                    " WHERE request_key = ? AND sample_index = ?",
-                    where,
-                ).fetchone()
+                number, answers = known.get(row["sample_index"], (0, 0))
                 row = {**row, "attempt": number + 1, "at": row["at"].isoformat()}
-                if row["error"] is None and answered:
+                if row["error"] is None and answers:
                     row["error"] = DUPLICATE
-                kept += row["error"] is None
-                marks = ", ".join("?" * len(_COLUMNS))
-                self._db.execute(f"INSERT INTO attempts VALUES ({marks})", [row.get(name) for name in _COLUMNS])
-        return kept
+                if row["error"] is None:
+                    answered.append(row["sample_index"])
+                rows.append([row.get(name) for name in _COLUMNS])
+            self._db.executemany(_INSERT, rows)
+            if release:
+                self.release(key)
+        return answered
 
     def answers(self, request_key: str, samples: int) -> list[dict[str, Any]]:
         """The answers to the samples below `samples`, by index, without their raw bodies."""

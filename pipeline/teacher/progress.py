@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -26,6 +27,7 @@ class Progress:
             refresh_per_second=4,
         )
         self._task = self._rich.add_task(title, total=total, rate="", failed=0, cost="")
+        self._begun = time.monotonic()
         self.kept = 0
         self.failures = 0
 
@@ -45,13 +47,8 @@ class Progress:
     def answered(self, samples: int, cost: float) -> None:
         """So many new samples were written down; `cost` is the whole run's so far."""
         self.kept += samples
-        speed = self._rich.tasks[0].speed
-        self._rich.update(
-            self._task,
-            advance=samples,
-            rate=f"{speed:.0f}/s" if speed else "",
-            cost=f", cost {cost:.4f}" if cost else "",
-        )
+        rate = f"{self.kept / max(time.monotonic() - self._begun, 0.001):.0f}/s"
+        self._rich.update(self._task, advance=samples, rate=rate, cost=f", cost {cost:.4f}" if cost else "")
 
     def failed(self) -> None:
         """A call failed."""

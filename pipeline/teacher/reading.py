@@ -61,11 +61,10 @@ def read_answer(text: str, prompt: Prompt, grammar: Grammar, description: Descri
     A decision that did not stand where it was asked for counts as repaired.
     """
     found, in_place = find_decision(text)
+    if in_place and found.startswith("{") and found.endswith("}"):
+        found = found[1:-1]  # the braces are what the prompt asks for, and no fault
     decision = prompt.read_back(found)
     reading = read_plan(decision, grammar, description)
-    if reading.verdict is Verdict.REPAIRED and in_place:
-        without_braces = decision.strip().removeprefix("{").removesuffix("}").strip()
-        reading = read_plan(without_braces, grammar, description)  # the braces are what the prompt asks for
     if reading.verdict is Verdict.VALID and not in_place:
         reading = Reading(reading.plan, Verdict.REPAIRED, "the decision was not labelled")
     return decision, reading

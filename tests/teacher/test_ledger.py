@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -37,29 +38,30 @@ def test_failures_are_kept_but_never_served(tmp_path: Path) -> None:
 
 def test_the_first_answer_wins_and_the_second_is_marked(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    assert ledger.record([attempt(0, tokens_in=1)]) == 1
-    assert ledger.record([attempt(0, tokens_in=2)]) == 0
+    assert ledger.record([attempt(0, tokens_in=1)]) == [0]
+    assert ledger.record([attempt(0, tokens_in=2)]) == []
     assert [a["tokens_in"] for a in ledger.answers("k", 1)] == [1]
     assert [r["error"] for r in ledger.attempts(["k"], 1)] == [None, DUPLICATE]
 
 
 def test_a_transaction_is_whole_or_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    with pytest.raises(KeyError):
-        ledger.record([attempt(0), {"request_key": "k"}])
+    with pytest.raises(sqlite3.Error):
+        ledger.record([attempt(0), attempt(1, text={})])
     assert ledger.missing("k", 1) == [0]
-    assert ledger.record([attempt(0)]) == 1
+    assert ledger.record([attempt(0)]) == [0]
 
 
 def test_a_claim_holds_for_others_until_released_or_over(tmp_path: Path) -> None:
     mine, other = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
     other.owner = f"{socket.gethostname()}:{os.getppid()}"
-    assert mine.claim("k", 60)
-    assert mine.claim("k", 60)
-    assert not other.claim("k", 60)
+    mine.record([attempt(1)])
+    assert mine.claim("k", 60, 3) == [0, 2]
+    assert mine.claim("k", 60, 3) == [0, 2]
+    assert other.claim("k", 60, 3) is None
     mine.release("k")
-    assert other.claim("k", 0)
-    assert mine.claim("k", 60)
+    assert other.claim("k", 0, 3) == [0, 2]
+    assert mine.claim("k", 60, 3) == [0, 2]
 
 
 def test_the_claim_of_a_dead_process_is_void(tmp_path: Path) -> None:
@@ -67,8 +69,8 @@ def test_the_claim_of_a_dead_process_is_void(tmp_path: Path) -> None:
     gone.wait()
     mine, dead = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
     dead.owner = f"{socket.gethostname()}:{gone.pid}"
-    assert dead.claim("k", 3600)
-    assert mine.claim("k", 60)
+    assert dead.claim("k", 3600, 1) == [0]
+    assert mine.claim("k", 60, 1) == [0]
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def mock(llmock: Any) -> Any:
 
 def explores(rows: list[dict[str, Any]], samples: int = 10) -> bool:
     return [(row["n_valid"], [plan["text"] for plan in row["plans"]]) for row in rows] == [
-        (samples, ["{explore}"])
+        (samples, ["explore"])
     ] * len(STATES)
 
 
