@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.files import write_bytes
 from pipeline.instructions import TOLERANCE, Description, Option, Plan, PlanShare, SoftInstruction
 
 SCHEMA_VERSION = 1
+ROW_GROUP = 8192
 
 _option = pa.struct([("name", pa.string()), ("args", pa.list_(pa.string()))])
 _plan = pa.struct(
@@ -147,16 +149,20 @@ class TableError(ValueError):
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, params: Any = None) -> None:
-    """Write rows under a schema, in one piece or not at all; `params` (JSON-able) are hashed into the metadata."""
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    """Write rows under a schema, in one piece or not at all; `params` (JSON-able) are hashed into the metadata.
+
+    `rows` may be a stream: they are packed a row group at a time.
+    """
     canonical = json.dumps(params, sort_keys=True, separators=(",", ":"), default=str)
     metadata = {
         "schema_version": str(SCHEMA_VERSION),
         "tool": f"llm4teach {__version__}",
         "params_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
     }
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
+    buffer, stream = pa.BufferOutputStream(), iter(rows)
+    with pq.ParquetWriter(buffer, schema.with_metadata(metadata), compression="zstd") as writer:
+        while group := [dict(row) for row in islice(stream, ROW_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=writer.schema))
     write_bytes(path, buffer.getvalue())
 
 

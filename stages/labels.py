@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Look into label tables: show, coverage, diff, stats.")
+from stages.plain import PlainGroup
+
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, help="Look into label tables: show, coverage, diff, stats.")
 
 Table = Annotated[str, typer.Argument(help="A label table: a file, its folder, or the name of a task.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

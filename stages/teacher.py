@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The teacher's side: serve a label table as an LLM endpoint.")
+from stages.plain import PlainGroup
+
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, help="Serve label tables as an LLM endpoint.")
 
 
 @app.command()

@@ -30,7 +30,7 @@ def make_client(settings: Label) -> Client:
 
 
 def resume_command(task: str) -> str:
-    return f"resume with: llm4teach label {task}"
+    return f"resume with: llm4teach label --task {task}"
 
 
 def ask_online(task: Task, states: Sequence[State], settings: Label, method: Method, ledger: Ledger) -> None:

@@ -52,7 +52,7 @@ def test_requests_go_out_and_results_come_back(labels: Path, tmp_path: Path) -> 
     server = ReplayServer(Book([labels]), Manners(), [])
     message = stop_for_answers(tmp_path)
     assert "vllm run-batch -i" in message
-    assert "llm4teach label Lamps" in message
+    assert "llm4teach label --task Lamps" in message
     lines = requests_in(tmp_path)
     assert len(lines) == len({line["custom_id"] for line in lines}) == len(STATES)
     assert all(line["body"]["n"] == 10 and line["method"] == "POST" for line in lines)
@@ -128,7 +128,7 @@ def test_a_batch_under_way_is_waited_for_by_the_next_run(serve: Any, labels: Pat
     server = serve(labels)
     server.app.state.batches.pending = True
     for _ in range(2):
-        with pytest.raises(LabellingStopped, match=r"(?s)batch_\d+ is in_progress.*resume with: llm4teach label Lamps"):
+        with pytest.raises(LabellingStopped, match=r"(?s)batch_\d+ is in_progress.*llm4teach label --task Lamps"):
             label_all(STATES, by_api(server.url), tmp_path)
     server.app.state.batches.pending = False
     rows, _ = label_all(STATES, by_api(server.url), tmp_path)

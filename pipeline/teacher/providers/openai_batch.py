@@ -39,7 +39,7 @@ def ask_by_batches(
 ) -> None:
     """Ask until the ledger holds every answer. Raises LabellingStopped if batches take longer than max_wait_s."""
     redact = Redactor(api_key(settings.provider, settings.api_key_env))
-    resume = f"every finished answer is kept; resume with: llm4teach label {task.name}"
+    resume = f"every finished answer is kept; resume with: llm4teach label --task {task.name}"
     client = openai.OpenAI(**sdk_arguments(settings), max_retries=5)
     desk = _Desk(client, task, states, settings, method, ledger, cache_folder(root) / "batches" / task.name)
     try:
