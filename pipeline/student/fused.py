@@ -134,11 +134,12 @@ def _adam(theta, gradient, first, second, step, lr, grad_norm):
     scale = np.float32(min(1.0, grad_norm / (math.sqrt(squares) + 1e-6)))
     rate = np.float32(lr / (1 - BETA1**step))
     root = np.float32(1 / math.sqrt(1 - BETA2**step))
-    beta1, beta2, epsilon = np.float32(BETA1), np.float32(BETA2), np.float32(EPSILON)
+    # 1 - beta is taken in double precision: in single, 1 - 0.999 is wrong in its fifth digit.
+    weight1, weight2, epsilon = np.float32(1 - BETA1), np.float32(1 - BETA2), np.float32(EPSILON)
     for k in range(theta.shape[0]):
         g = gradient[k] * scale
-        first[k] += (np.float32(1) - beta1) * (g - first[k])
-        second[k] += (np.float32(1) - beta2) * (g * g - second[k])
+        first[k] += weight1 * (g - first[k])
+        second[k] += weight2 * (g * g - second[k])
         theta[k] -= rate * first[k] / (math.sqrt(second[k]) * root + epsilon)
 
 

@@ -1,0 +1,259 @@
+"""The compiled student against the same network in torch: acting, gradients by autograd, and many updates in a row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.student import egocentric, fused
+from pipeline.student.fused_student import FusedStudent
+from pipeline.student.losses import llm4teach_loss
+from pipeline.student.network import EgocentricNetwork
+from pipeline.student.student import Rollout, UpdateSettings
+from pipeline.student.torch_student import TorchStudent
+from pipeline.tasks.base import get_task
+
+TASK = get_task("ColoredDoorKey")
+ROWS = 256
+NAMES = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
+WEIGHTS = {"clip": 0.2, "value_weight": 0.5, "entropy_weight": 0.01, "teacher_weight": 2.0}
+
+
+class Play:
+    """Rollouts of a student on true observations, with made-up advantages and teachers."""
+
+    def __init__(self, student, seed=0):
+        self.student = student
+        self.rng = np.random.default_rng(seed)
+        self.batch = TASK.make_batch(ROWS, seed)
+        for _ in range(20):
+            self.batch.step(self.rng.integers(3, size=ROWS))
+
+    def rollout(self, drift=0.3):
+        """`drift` is how far the old log-probabilities are from the present ones: some ratios are then clipped."""
+        features = self.student.features(ROWS)
+        actions = np.zeros(ROWS, np.int64)
+        log_probs, values = np.zeros((2, ROWS), np.float32)
+        self.student.encode(self.batch.observation, features)
+        self.student.act(features, self.rng.random(ROWS, dtype=np.float32), actions, log_probs, values)
+        self.batch.step(actions)
+        teacher = self.rng.dirichlet(np.full(7, 0.3), ROWS).astype(np.float32)
+        teacher[self.rng.random(ROWS) < 0.3] = np.eye(7, dtype=np.float32)[2]  # sure of one action
+        labelled = self.rng.random(ROWS) < 0.7
+        teacher[~labelled] = 0
+        return Rollout(
+            features=features,
+            actions=actions,
+            log_probs=log_probs + self.rng.normal(0, drift, ROWS).astype(np.float32),
+            advantages=self.rng.normal(0.1, 0.5, ROWS).astype(np.float32),
+            returns=values + self.rng.normal(0, 0.5, ROWS).astype(np.float32),
+            teacher=teacher,
+            labelled=labelled,
+        )
+
+
+def students(seed=0):
+    """The compiled and the torch student with equal weights; heads so large that the policy isn't uniform."""
+    compiled = FusedStudent(TASK.cell_kinds, np.random.default_rng(seed))
+    by_torch = TorchStudent("egocentric", TASK.cell_kinds, "cpu", np.random.default_rng(seed))
+    weights = compiled.weights()
+    weights["heads.weight"][: egocentric.ACTIONS] *= 50
+    weights["hidden.bias"] += np.random.default_rng(seed).normal(0, 0.1, egocentric.HIDDEN).astype(np.float32)
+    compiled.load_weights(weights)
+    by_torch.load_weights(weights)
+    return compiled, by_torch
+
+
+def in_double(weights):
+    """The torch network with those weights in double precision: the truth up to what float32 can say."""
+    model = EgocentricNetwork()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return model.double()
+
+
+def tensors(rollout, rows):
+    """A rollout's features and columns as torch has them, floats in double precision."""
+    features = [torch.from_numpy(rollout.features[name].astype(np.int64))[rows] for name in ("tokens", "counts")]
+    columns = [torch.from_numpy(getattr(rollout, name))[rows] for name in NAMES]
+    return features, [column.double() if column.is_floating_point() else column for column in columns]
+
+
+def compiled_gradient(weights, rollout, rows, **changes):
+    """Gradient (by name, as torch has it) and losses by `fused.minibatch_gradient`."""
+    gradient, losses = np.zeros(egocentric.PARAMETERS, np.float32), np.zeros(4)
+    settings = WEIGHTS | changes
+    fused.minibatch_gradient(
+        egocentric.parts_of(egocentric.from_state_dict(weights)), egocentric.parts_of(gradient),
+        rollout.features["tokens"], rollout.features["counts"], *(getattr(rollout, name) for name in NAMES), rows,
+        settings["clip"], settings["value_weight"], settings["entropy_weight"], settings["teacher_weight"], losses,
+    )  # fmt: skip
+    return egocentric.to_state_dict(gradient), losses
+
+
+def autograd_gradient(weights, rollout, rows, **changes):
+    model = in_double(weights)
+    features, columns = tensors(rollout, rows)
+    loss = llm4teach_loss(*model(*features), *columns, **(WEIGHTS | changes))
+    loss.total.backward()
+    gradient = {name: value.grad.numpy() for name, value in model.named_parameters()}
+    parts = (loss.policy_loss, loss.value_loss, loss.teacher_loss, loss.entropy)
+    return gradient, np.array([part.item() for part in parts])
+
+
+def test_forward_is_the_torch_networks():
+    student, _ = students()
+    rollout = Play(student).rollout()
+    rows = np.random.default_rng(1).permutation(ROWS)[:100]
+    embedded, hidden, outputs = (
+        np.zeros((100, width), np.float32) for width in (egocentric.WIDTH, egocentric.HIDDEN, egocentric.OUTPUTS)
+    )
+    parts = egocentric.parts_of(egocentric.from_state_dict(student.weights()))
+    tokens, counts = rollout.features["tokens"], rollout.features["counts"]
+    egocentric.forward(parts, tokens, counts, rows, embedded, hidden, outputs)
+    with torch.no_grad():
+        logits, values = in_double(student.weights())(*tensors(rollout, rows)[0])
+    np.testing.assert_allclose(outputs[:, : egocentric.ACTIONS], logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(outputs[:, egocentric.ACTIONS], values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"teacher_weight": 0.0},
+        {"teacher_weight": 0.0, "entropy_weight": 0.0, "value_weight": 0.0},  # PPO's policy term alone
+        {"entropy_weight": 1.0, "clip": 0.01},
+        {"teacher_weight": 10.0, "value_weight": 2.0},
+    ],
+)
+def test_gradient_is_autograds(changes):
+    student, _ = students()
+    rollout = Play(student).rollout()
+    rows = np.random.default_rng(1).permutation(ROWS)[:128]
+    found, losses = compiled_gradient(student.weights(), rollout, rows, **changes)
+    expected, expected_losses = autograd_gradient(student.weights(), rollout, rows, **changes)
+    for name, truth in expected.items():
+        size = np.linalg.norm(truth)
+        assert np.linalg.norm(found[name] - truth) < 1e-5 * size + 1e-9, name
+        np.testing.assert_allclose(found[name], truth, rtol=1e-3, atol=1e-6 * size + 1e-9, err_msg=name)
+    if changes.get("teacher_weight") == 0.0:  # the compiled update doesn't work out what has no weight
+        expected_losses[2] = 0
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5, atol=1e-7)
+
+
+def test_some_ratios_are_clipped_and_some_rows_masked():
+    """What the comparison above rests on: all branches are taken."""
+    student, _ = students()
+    rollout = Play(student).rollout()
+    (tokens, counts), _ = tensors(rollout, slice(None))
+    with torch.no_grad():
+        log_probs = in_double(student.weights())(tokens, counts)[0].log_softmax(-1).numpy()
+    ratios = np.exp(log_probs[np.arange(ROWS), rollout.actions] - rollout.log_probs)
+    up = rollout.advantages > rollout.advantages.mean()
+    assert min((up & (ratios > 1.2)).sum(), (up & (ratios < 0.8)).sum()) > 5
+    assert min((~up & (ratios > 1.2)).sum(), (~up & (ratios < 0.8)).sum()) > 5
+    assert 0 < (~rollout.labelled).sum() < ROWS
+    assert (rollout.teacher[rollout.labelled] == 0).any()
+
+
+def test_unlabelled_rows_dont_pull():
+    student, _ = students()
+    rollout = Play(student).rollout()
+    rows = np.arange(ROWS)
+    before, losses = compiled_gradient(student.weights(), rollout, rows)
+    rollout.teacher[~rollout.labelled] = np.eye(7, dtype=np.float32)[3]
+    after, same_losses = compiled_gradient(student.weights(), rollout, rows)
+    for name, value in before.items():
+        np.testing.assert_array_equal(value, after[name])
+    np.testing.assert_array_equal(losses, same_losses)
+    rollout.labelled[:] = True
+    pulled, _ = compiled_gradient(student.weights(), rollout, rows)
+    assert not np.allclose(before["heads.bias"], pulled["heads.bias"])
+
+
+def settings(k, updates):
+    """As in training: learning rate and teacher's weight fall, the gradient's norm is cut now and then."""
+    left = 1 - k / updates
+    return UpdateSettings(
+        minibatch=96, learning_rate=4e-3 * left + 2e-4, clip=0.2, grad_norm=0.5, value=0.5, entropy=0.01,
+        teacher=2 * left,
+    )  # fmt: skip
+
+
+def test_a_hundred_updates_in_a_row_are_torchs():
+    """From the same weights with the same minibatches, 400 steps of Adam; the rows of a short last one are left out.
+
+    Only rounding may differ. Seen: parameters apart by 7e-7 of the way travelled, which is closer than torch's own
+    float32 and float64 are; the bound leaves room for other processors.
+    """
+    compiled, by_torch = students()
+    start = compiled.weights()
+    play = Play(compiled)
+    for k in range(100):
+        rollout = play.rollout(drift=0.1)
+        orders = np.stack([play.rng.permutation(ROWS) for _ in range(2)])
+        losses = compiled.update(rollout, orders, settings(k, 100))
+        expected = by_torch.update(rollout, orders, settings(k, 100))
+        assert losses.keys() == expected.keys()
+        np.testing.assert_allclose(list(losses.values()), list(expected.values()), rtol=1e-4, atol=1e-5)
+    ends, expected_ends = compiled.weights(), by_torch.weights()
+    for name, end in ends.items():
+        travelled = np.linalg.norm(end - start[name])
+        assert travelled > 0.1
+        assert np.linalg.norm(end - expected_ends[name]) < 5e-5 * travelled, name
+    np.testing.assert_allclose(_policy(ends, rollout), _policy(expected_ends, rollout), atol=1e-5)
+
+
+def _policy(weights, rollout):
+    with torch.no_grad():
+        return in_double(weights)(*tensors(rollout, slice(None))[0])[0].softmax(-1).numpy()
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_acting_is_torchs(greedy):
+    compiled, by_torch = students()
+    features = Play(compiled).rollout().features
+    rng = np.random.default_rng(2)
+    both = []
+    uniforms = None if greedy else rng.random(ROWS, dtype=np.float32)
+    for student in (compiled, by_torch):
+        actions = np.zeros(ROWS, np.int64)
+        log_probs, values = np.zeros((2, ROWS), np.float32)
+        student.act(features, uniforms, actions, log_probs, values)
+        both.append((actions, log_probs, values))
+    np.testing.assert_array_equal(both[0][0], both[1][0])
+    np.testing.assert_allclose(both[0][1], both[1][1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(both[0][2], both[1][2], rtol=1e-4, atol=1e-5)
+    assert len(set(both[0][0].tolist())) > 1
+
+
+def test_sampling_follows_the_probabilities():
+    """Equally spaced uniforms draw each action as often as its probability says."""
+    student, _ = students()
+    play = Play(student)
+    one = {name: np.repeat(value[:1], 10_000, 0) for name, value in play.rollout().features.items()}
+    actions = np.zeros(10_000, np.int64)
+    log_probs, values = np.zeros((2, 10_000), np.float32)
+    student.act(one, ((np.arange(10_000) + 0.5) / 10_000).astype(np.float32), actions, log_probs, values)
+    assert (np.diff(actions) >= 0).all()
+    for action in range(egocentric.ACTIONS):
+        drawn = actions == action
+        assert drawn.any()
+        assert drawn.mean() == pytest.approx(np.exp(log_probs[drawn][0]), abs=2e-4)
+
+
+def test_optimiser_travels_with_the_weights():
+    """Two updates in one go, or with a new student in between that is given weights and optimiser."""
+    for number in (0, 1):
+        first, second = students()[number], students(seed=1)[number]
+        play = Play(first)
+        rollouts = [play.rollout() for _ in range(2)]
+        order = np.arange(ROWS)[None]
+        first.update(rollouts[0], order, settings(0, 9))
+        second.load_weights(first.weights())
+        second.load_optimiser(first.optimiser())
+        for student in (first, second):
+            student.update(rollouts[1], order, settings(1, 9))
+        for name, value in first.weights().items():
+            np.testing.assert_array_equal(value, second.weights()[name])

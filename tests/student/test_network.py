@@ -1,0 +1,120 @@
+"""The students' networks: size, first parameters, and what the egocentric one feeds on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.params import ParamsError, Train
+from pipeline.student import egocentric
+from pipeline.student.make import make_student
+from pipeline.student.network import EgocentricNetwork, MapNetwork
+from pipeline.tasks.base import get_task
+
+TASK = get_task("ColoredDoorKey")
+PAPERS_SIZE = 24_000
+
+
+def students(network):
+    updates = ("torch", "fused") if network == "egocentric" else ("torch",)
+    return [
+        make_student(TASK, Train(schedule="fast", network=network, update=update), np.random.default_rng(3))
+        for update in updates
+    ]
+
+
+def maps_of_play(rows=64, steps=30):
+    batch = TASK.make_batch(rows, 5)
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        batch.step(rng.choice(7, rows, p=[0.15, 0.15, 0.4, 0.1, 0.1, 0.1, 0]))
+    return batch.observation["map"].copy()
+
+
+def tokens_of(maps):
+    tokens, counts = np.zeros((len(maps), egocentric.CELLS), np.uint16), np.zeros(len(maps), np.int32)
+    egocentric.encode(maps, TASK.cell_kinds, egocentric.PLACES, tokens, counts)
+    return [set(row[:count].tolist()) for row, count in zip(tokens, counts, strict=True)]
+
+
+@pytest.mark.parametrize("network", ["egocentric", "map"])
+def test_size_is_the_papers(network):
+    for student in students(network):
+        size = sum(array.size for array in student.weights().values())
+        assert student.parameters == size
+        assert 0.8 * PAPERS_SIZE < size <= PAPERS_SIZE
+
+
+def test_first_parameters_are_equal():
+    by_torch, fused = (student.weights() for student in students("egocentric"))
+    assert by_torch.keys() == fused.keys() == EgocentricNetwork().state_dict().keys()
+    for name, array in by_torch.items():
+        np.testing.assert_array_equal(array, fused[name])
+
+
+@pytest.mark.parametrize("network", [EgocentricNetwork, MapNetwork])
+def test_first_parameters_follow_the_seed_and_are_orthogonal(network):
+    def drawn(seed):
+        model = network()
+        model.initialise(np.random.default_rng(seed))
+        return {name: value.detach() for name, value in model.named_parameters()}
+
+    one, same, other = drawn(1), drawn(1), drawn(2)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["heads.weight"], other["heads.weight"])
+    actor = one["heads.weight"][: egocentric.ACTIONS]  # orthogonal, and small: the first policy is nearly uniform
+    gram = actor @ actor.T
+    assert torch.allclose(gram, torch.eye(egocentric.ACTIONS) * gram[0, 0], atol=1e-6)
+    assert 0 < gram[0, 0] < 1e-3
+    assert all(not one[name].any() for name in one if name.endswith("bias"))
+
+
+def test_state_dict_round_trip():
+    theta = egocentric.initial_parameters(np.random.default_rng(0))
+    state = egocentric.to_state_dict(theta)
+    np.testing.assert_array_equal(egocentric.from_state_dict(state), theta)
+    with pytest.raises(ValueError, match="wanted parameters"):
+        egocentric.from_state_dict({"something": theta})
+    with pytest.raises(ValueError, match=r"heads\.bias has shape \(3,\)"):
+        egocentric.from_state_dict(state | {"heads.bias": np.zeros(3, np.float32)})
+
+
+def test_tokens_say_where_each_seen_cell_lies():
+    """Against a plain loop: turn the agent's view so that it looks along increasing x."""
+    maps = maps_of_play()
+    for cells, tokens in zip(maps, tokens_of(maps), strict=True):
+        (agent,) = np.argwhere(cells[:, :, 3] < 4)
+        direction = cells[tuple(agent)][3]
+        expected = set()
+        for x, y in np.ndindex(10, 10):
+            across, down = x - agent[0], y - agent[1]
+            for _ in range(direction):  # a quarter turn back
+                across, down = down, -across
+            kind = TASK.cell_kinds[cells[x, y, 0], cells[x, y, 1]]
+            if kind and abs(across) <= 5 and abs(down) <= 5:
+                expected.add(((across + 5) * 11 + down + 5) * 5 + kind - 1)
+        assert tokens == expected
+
+
+def test_turning_the_world_changes_no_token():
+    maps = maps_of_play()
+    turned = np.rot90(maps, axes=(1, 2)).copy()  # (x, y) goes to (9 - y, x): right becomes down
+    turned[..., 3] = np.where(turned[..., 3] < 4, (turned[..., 3] + 1) % 4, 4)
+    assert tokens_of(turned) == tokens_of(maps)
+    moved = turned.copy()
+    moved[..., 3] = np.where(turned[..., 3] < 4, (turned[..., 3] + 1) % 4, 4)
+    assert tokens_of(moved) != tokens_of(maps)
+
+
+def test_what_students_there_are():
+    with pytest.raises(ParamsError, match="'fused' is for network 'egocentric'"):
+        make_student(TASK, Train(schedule="fast", network="map", update="fused"), np.random.default_rng(0))
+    with pytest.raises(ParamsError, match="'cuda:99' is not there"):
+        make_student(TASK, Train(schedule="fast", network="map", device="cuda:99"), np.random.default_rng(0))
+    plain = get_task("SimpleDoorKey")
+    plain.cell_kinds = None
+    with pytest.raises(ParamsError, match="MiniGrid map"):
+        make_student(plain, Train(schedule="fast"), np.random.default_rng(0))
+    auto = make_student(TASK, Train(schedule="fast"), np.random.default_rng(0))
+    assert type(auto).__name__ == "FusedStudent"

@@ -1,0 +1,189 @@
+"""Playing held-out layouts: bookkeeping of episodes, the teacher alone, students, and layouts nobody trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation import (
+    evaluate_student,
+    evaluate_teacher,
+    evaluation_layouts,
+    inverse_sample,
+    play,
+    student_actor,
+    teacher_actor,
+)
+from pipeline.params import Train
+from pipeline.student.make import make_student
+from pipeline.student.saved import save_student
+from pipeline.tables import read_instructions
+from pipeline.tasks.base import Finished, get_task, split_of
+
+LABELS = Path(__file__).resolve().parents[1] / "data" / "published" / "doorkey"
+IDLE = 6
+
+
+def published(name):
+    return read_instructions(LABELS / name / "labels.parquet", name)
+
+
+def new_student(task, seed=0):
+    return make_student(task, Train(schedule="fast"), np.random.default_rng(seed))
+
+
+class Scripted:
+    """A batch whose episodes end as written: for each row, {step: (outcome, return)}; each end starts a new one."""
+
+    def __init__(self, *script):
+        self.script, self.rows = script, len(script)
+
+    def reset(self, seeds):
+        self.seeds, self.now, self.began = seeds, 0, [0] * self.rows
+
+    def step(self, actions):
+        assert len(actions) == self.rows
+        self.now += 1
+        ends = [row.get(self.now) for row in self.script]
+        said = {name: np.array([end is not None and name in end[0] for end in ends]) for name in ("success", "death")}
+        finished = Finished(
+            reward=np.zeros(self.rows, np.float32),
+            terminated=said["success"] | said["death"],
+            truncated=np.array([end is not None and "timeout" in end[0] for end in ends]),
+            success=said["success"],
+            episode_return=np.array([0.0 if end is None else end[1] for end in ends], np.float32),
+            episode_length=np.array([self.now - began for began in self.began], np.int32),
+        )
+        self.began = [self.now if end else began for end, began in zip(ends, self.began, strict=True)]
+        return finished
+
+
+def test_bookkeeping():
+    batch = Scripted(
+        {2: ("success", 0.75), 3: ("death", 0.0)},  # what comes after the first end belongs to another episode
+        {1: ("death", 0.0), 4: ("success", 0.5)},
+        {4: ("timeout", 0.0)},
+        {4: ("success timeout", 0.25)},
+        {4: ("death timeout", 0.0)},
+    )
+    actions = iter([[IDLE, IDLE, IDLE, 0, 0], [0, IDLE, IDLE, 0, 0], [IDLE] * 5, [IDLE] * 5])
+    offered = []
+
+    def choose(given, uniforms):
+        assert given is batch
+        offered.append(uniforms)
+        return np.array(next(actions))
+
+    layouts = np.array([7, 8, 9, 10, 2**32 - 1], np.uint32)
+    rows = play(SimpleNamespace(horizon=4, idle=IDLE), batch, layouts, choose, "sampled", 3)
+    np.testing.assert_array_equal(batch.seeds, layouts)
+    assert [row["layout_seed"] for row in rows] == layouts.tolist()
+    assert [row["end"] for row in rows] == ["success", "death", "timeout", "success", "death"]
+    assert [row["success"] for row in rows] == [True, False, False, True, False]
+    assert [row["episode_length"] for row in rows] == [2, 1, 4, 4, 4]
+    assert [row["episode_return"] for row in rows] == [0.75, 0, 0, 0.25, 0]
+    assert [row["idle_steps"] for row in rows] == [1, 1, 4, 2, 2]
+    assert {row["acting"] for row in rows} == {"sampled"}
+    rng = np.random.default_rng(3)
+    for uniforms in offered:
+        np.testing.assert_array_equal(uniforms, rng.random(5, dtype=np.float32))
+
+
+def test_play_stops_when_all_have_ended_and_argmax_needs_no_chance():
+    batch = Scripted({1: ("success", 1.0)}, {2: ("timeout", 0.0)})
+    calls = []
+
+    def choose(_, uniforms):
+        calls.append(uniforms)
+        return np.zeros(2, np.int64)
+
+    play(SimpleNamespace(horizon=50, idle=IDLE), batch, np.array([1, 2]), choose, "argmax", 0)
+    assert calls == [None, None]
+
+
+def test_inverse_sampling_by_hand():
+    probs = np.array([[0.25, 0.5, 0.25]] * 6 + [[0, 0, 1]])
+    uniforms = np.array([0, 0.2, 0.25, 0.7, 0.75, 0.999, 0])
+    assert inverse_sample(probs, uniforms).tolist() == [0, 0, 1, 1, 2, 2, 2]
+    assert inverse_sample(np.array([[0.5, 0.4999]]), np.array([0.99999])).tolist() == [
+        1
+    ]  # a sum short of 1 by rounding
+
+
+def test_the_published_teacher_alone_opens_the_simple_door():
+    task = get_task("SimpleDoorKey")
+    rows = evaluate_teacher(task, published("SimpleDoorKey"), evaluation_layouts(task, 300), "sampled", 0)
+    assert np.mean([row["success"] for row in rows]) >= 0.97
+    assert 20 < np.mean([row["episode_length"] for row in rows]) < 26
+    for row in rows:
+        if row["success"]:
+            assert row["episode_return"] == pytest.approx(1 - 0.9 * row["episode_length"] / 150, abs=1e-6)
+        else:
+            assert row["episode_return"] == 0
+
+
+def test_the_published_teacher_alone_dies_in_lava():
+    task = get_task("LavaDoorKey")
+    rows = evaluate_teacher(task, published("LavaDoorKey"), evaluation_layouts(task, 300), "sampled", 0)
+    ends = [row["end"] for row in rows]
+    assert 0.45 < ends.count("success") / 300 < 0.7
+    assert ends.count("death") > 60
+    assert all(row["episode_length"] < 150 for row in rows if row["end"] == "death")
+
+
+def test_a_teacher_without_an_answer_idles():
+    task = get_task("DivergedDoorKey")
+    for acting in ("sampled", "argmax"):
+        for row in evaluate_teacher(task, {}, evaluation_layouts(task, 5), acting, 0):
+            assert (row["end"], row["episode_length"], row["idle_steps"]) == ("timeout", 60, 60)
+
+
+def test_students_act_reproducibly():
+    task = get_task("SimpleDoorKey")
+    layouts, student = evaluation_layouts(task, 60), new_student(task)
+    argmax = [evaluate_student(task, student, layouts, "argmax", seed) for seed in (0, 1)]
+    assert argmax[0] == argmax[1]
+    one, same, other = (evaluate_student(task, student, layouts, "sampled", seed) for seed in (0, 0, 1))
+    assert one == same
+    assert one != other
+    assert len(one) == 60
+    assert len({row["layout_seed"] for row in one}) == 60
+
+
+@pytest.mark.parametrize("name", ["SimpleDoorKey", "DivergedDoorKey"])
+def test_evaluation_layouts_are_never_trained_on(name):
+    task = get_task(name)
+    layouts = evaluation_layouts(task, 100)
+    codes = {task.layout_code(seed) for seed in layouts}
+    assert len(codes) == 100
+    assert {split_of(code) for code in codes} == {"test"}
+    batch = task.make_batch(64, 0)
+    trained_on = set()
+    for _ in range(4 * task.horizon):
+        trained_on |= set(batch._worlds["code"].tolist())
+        batch.step(np.full(64, IDLE))
+    assert len(trained_on) > 150
+    assert not codes & trained_on
+
+
+def test_actors_play_the_reference_environment(tmp_path):
+    task = get_task("SimpleDoorKey")
+    act = teacher_actor(task, published("SimpleDoorKey"), 0)
+    env = task.make_env()
+    for seed in evaluation_layouts(task, 5):
+        observation, done, info = env.reset(seed=int(seed))[0], False, {}
+        while not done:
+            observation, _, terminated, truncated, info = env.step(act(observation))
+            done = terminated or truncated
+        assert info["success"]
+    assert teacher_actor(task, {}, 0)(observation) == IDLE
+    with pytest.raises(FileNotFoundError):
+        student_actor(task, tmp_path, 0)
+    save_student(tmp_path, new_student(task), {"schedule": "fast", "network": "egocentric"})
+    one, same = student_actor(task, tmp_path, 0), student_actor(task, tmp_path, 0)
+    taken = [one(observation) for _ in range(30)]
+    assert taken == [same(observation) for _ in range(30)]
+    assert len(set(taken)) > 3  # a new student's policy is nearly uniform
