@@ -11,8 +11,10 @@ import asyncio
 import json
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pipeline.instructions import Reading
@@ -28,6 +30,8 @@ from pipeline.teacher.requests import Request, call_body
 
 JUDGED_AT_LEAST = 20
 """Answers after which mostly unusable ones stop a run."""
+MOST_AHEAD = 64
+"""Requests that are claimed in one transaction."""
 OTHERS_POLL_S = 0.2
 """Seconds between looks at requests that another process has claimed."""
 
@@ -84,6 +88,7 @@ class Engine:
         self._answers = 0
         self._stop: str | None = None
         self._with_others: list[Request] = []
+        self._claimed: deque[tuple[Request, list[int]]] = deque()
 
     async def run(self, requests: Iterable[Request]) -> None:
         """Ask until nothing is missing. Raises Stopped, after the calls in flight, if that can't be."""
@@ -96,6 +101,8 @@ class Engine:
                 waiting, self._with_others = self._with_others, []
                 await self._work(iter(waiting))
         finally:
+            for request, _ in self._claimed:
+                self.ledger.release(request.key)
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
@@ -103,25 +110,33 @@ class Engine:
             raise Stopped(self._stop)
 
     async def _work(self, source: Iterator[Request]) -> None:
-        for request in source:
-            if self._stop is not None:
+        while self._stop is None:
+            ready = self._next_claimed(source)
+            if ready is None:
                 return
-            missing = self.ledger.missing(request.key, self.samples)
+            request, missing = ready
             self.progress.found(self.samples - len(missing))
             if missing:
                 await self._complete(request, missing)
             else:
                 await asyncio.sleep(0)  # a table that is nearly complete must not hold up the others
 
+    def _next_claimed(self, source: Iterator[Request]) -> tuple[Request, list[int]] | None:
+        """The next request and what it lacks; None at the end. Claims as many ahead as there are workers."""
+        while not self._claimed:
+            ahead = list(islice(source, min(self.settings.concurrency, MOST_AHEAD)))
+            if not ahead:
+                return None
+            found = self.ledger.claim([request.key for request in ahead], self._claim_seconds(), self.samples)
+            for request, missing in zip(ahead, found, strict=True):
+                if missing is None:
+                    self._with_others.append(request)
+                else:
+                    self._claimed.append((request, missing))
+        return self._claimed.popleft()
+
     async def _complete(self, request: Request, missing: list[int]) -> None:
         """Ask for the missing samples of one request until they are there or the run stops."""
-        held = self.ledger.claim(request.key, self._claim_seconds(), self.samples)
-        if held is None:
-            self._with_others.append(request)
-            self.progress.found(len(missing) - self.samples)
-            return
-        self.progress.found(len(missing) - len(held))  # another process may just have answered
-        missing = held
         failures, answers_at_failure = 0, -1
         while missing and self._may_spend(request, len(missing)) and await self.pace.enter():
             try:
@@ -133,7 +148,7 @@ class Engine:
                     failures += 1
                 answers_at_failure = self._answers
                 await self._after_failure(failure, max(failures, 1))
-                self.ledger.claim(request.key, self._claim_seconds(), self.samples)
+                self.ledger.claim([request.key], self._claim_seconds(), self.samples)
         if missing:
             self.ledger.release(request.key)
 

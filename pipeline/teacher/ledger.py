@@ -71,18 +71,25 @@ class Ledger:
         have = {index for (index,) in rows}
         return [index for index in range(samples) if index not in have]
 
-    def claim(self, request_key: str, seconds: float, samples: int) -> list[int] | None:
-        """Reserve a request for this process for so long; None if another living process has it.
+    def claim(self, request_keys: Sequence[str], seconds: float, samples: int) -> list[list[int] | None]:
+        """Reserve requests for this process for so long, in one transaction.
 
-        Returns the samples that are missing, which only this process may add while it holds the claim.
+        For each, the samples that are missing, which only this process may add while it holds the claim; or None if
+        another living process has it. A request that lacks nothing is not claimed.
         """
-        now = time.time()
+        now, found = time.time(), list[list[int] | None]()
         with _Transaction(self._db):
-            held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (request_key,)).fetchone()
-            if held and held[0] != self.owner and held[1] > now and _alive(held[0]):
-                return None
-            self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (request_key, self.owner, now + seconds))
-            return self.missing(request_key, samples)
+            for key in request_keys:
+                missing = self.missing(key, samples)
+                held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (key,)).fetchone()
+                if missing and held and held[0] != self.owner and held[1] > now and _alive(held[0]):
+                    found.append(None)
+                    continue
+                if missing:
+                    row = (key, self.owner, now + seconds)
+                    self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", row)
+                found.append(missing)
+        return found
 
     def release(self, request_key: str) -> None:
         """Give a claim up."""

@@ -47,6 +47,8 @@ class Progress:
     def answered(self, samples: int, cost: float) -> None:
         """So many new samples were written down; `cost` is the whole run's so far."""
         self.kept += samples
+        if self._rich.disable:
+            return
         rate = f"{self.kept / max(time.monotonic() - self._begun, 0.001):.0f}/s"
         self._rich.update(self._task, advance=samples, rate=rate, cost=f", cost {cost:.4f}" if cost else "")
 

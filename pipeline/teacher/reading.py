@@ -9,9 +9,8 @@ from pipeline.instructions import Description, Grammar, Reading, Verdict, read_p
 from pipeline.teacher.prompts import Prompt
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_LABELLED = re.compile(
-    r"(?:^[\s#>*_]*(?:final\s+)?|\b(?=decision))(decision|plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M
-)
+_LABEL = re.compile(r"decisions?[\s*_]*[:：][\s*_]*")
+_OTHER_LABEL = re.compile(r"^[\s#>*_]*(?:final\s+)?(?:plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NEXT_HEADING = re.compile(r"\n\s*\n|\n[\s#>*_]*[A-Z][\w ]{2,20}:")
 
@@ -19,17 +18,16 @@ _NEXT_HEADING = re.compile(r"\n\s*\n|\n[\s#>*_]*[A-Z][\w ]{2,20}:")
 def find_decision(text: str) -> tuple[str, bool]:
     """The decision in a chain-of-thought answer, and whether it stood where it was asked for.
 
-    Looks for the last line labelled `Decision:` (or plan, answer, action; any decoration), then for a JSON object with
-    such a key, then for the last braces, then takes the last line.
+    Looks for the last `Decision:` (any decoration), then for the last line labelled plan, answer or action, then for a
+    JSON object with such a key, then for the last braces, then takes the last line.
     """
-    body = _THOUGHTS.sub("", text).strip()
-    labels = list(_LABELLED.finditer(body))
-    if labels:
-        last = labels[-1]
-        rest = body[last.end() :]
-        braces = _BRACES.match(rest.lstrip("`\"' \n"))
-        decision = braces.group() if braces else _NEXT_HEADING.split(rest.strip(), maxsplit=1)[0]
-        return decision.strip("`\"'* \n"), last.group(1).lower() == "decision"
+    body = (_THOUGHTS.sub("", text) if "</" in text else text).strip()
+    start = _after_last_label(body)
+    if start is not None:
+        return _decision_at(body, start), True
+    others = list(_OTHER_LABEL.finditer(body))
+    if others:
+        return _decision_at(body, others[-1].end()), False
     decision_in_json = _from_json(body)
     if decision_in_json is not None:
         return decision_in_json, False
@@ -38,6 +36,26 @@ def find_decision(text: str) -> tuple[str, bool]:
         return in_braces[-1].strip(), False
     lines = [line.strip() for line in body.splitlines() if line.strip()]
     return (lines[-1].strip("`\"'* ") if lines else ""), False
+
+
+def _after_last_label(body: str) -> int | None:
+    """Where the text after the last `Decision:` begins; None if there is none."""
+    lower = body.lower()
+    place = lower.rfind("decision")
+    while place >= 0:
+        match = _LABEL.match(lower, place)
+        if match:
+            return match.end()
+        place = lower.rfind("decision", 0, place)
+    return None
+
+
+def _decision_at(body: str, start: int) -> str:
+    """The decision that begins there: what is in braces, or else up to an empty line or another heading."""
+    rest = body[start:]
+    braces = _BRACES.match(rest.lstrip("`\"' \n"))
+    decision = braces.group() if braces else _NEXT_HEADING.split(rest.strip(), maxsplit=1)[0]
+    return decision.strip("`\"'* \n")
 
 
 def _from_json(body: str) -> str | None:

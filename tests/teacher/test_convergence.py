@@ -15,7 +15,7 @@ from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "data/published/doorkey"
-DRAWS = 1000
+DRAWS = 500
 SIGMAS = 4.0
 
 

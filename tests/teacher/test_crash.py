@@ -63,17 +63,17 @@ def kill_and_resume(server: Any, kills: int, count: int, folder: Path, rng: rand
 
 
 def test_kill_9_loses_at_most_the_calls_in_flight(serve: Any, tmp_path: Path) -> None:
-    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(200)), latency_s=0.05, seed=1)
-    kill_and_resume(server, 3, 200, tmp_path, random.Random(4))
+    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(120)), latency_s=0.05, seed=1)
+    kill_and_resume(server, 3, 120, tmp_path, random.Random(4))
 
 
 def test_two_processes_at_once_share_the_work(serve: Any, tmp_path: Path) -> None:
-    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(200)), latency_s=0.05, seed=1)
-    both = [start(server.url, 200, tmp_path / "shared") for _ in range(2)]
+    server = serve(write_lamp_labels(tmp_path / "served.parquet", lamp_states(120)), latency_s=0.05, seed=1)
+    both = [start(server.url, 120, tmp_path / "shared") for _ in range(2)]
     for process in both:
         finish(process)
-    assert server.replay.served["answers"] == 200 * SAMPLES
-    assert len(table(tmp_path / "shared")) == 200
+    assert server.replay.served["answers"] == 120 * SAMPLES
+    assert len(table(tmp_path / "shared")) == 120
 
 
 if __name__ == "__main__":

@@ -56,12 +56,13 @@ def test_a_claim_holds_for_others_until_released_or_over(tmp_path: Path) -> None
     mine, other = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
     other.owner = f"{socket.gethostname()}:{os.getppid()}"
     mine.record([attempt(1)])
-    assert mine.claim("k", 60, 3) == [0, 2]
-    assert mine.claim("k", 60, 3) == [0, 2]
-    assert other.claim("k", 60, 3) is None
+    assert mine.claim(["k"], 60, 3) == [[0, 2]]
+    assert mine.claim(["k"], 60, 3) == [[0, 2]]
+    assert other.claim(["k", "free"], 60, 3) == [None, [0, 1, 2]]
     mine.release("k")
-    assert other.claim("k", 0, 3) == [0, 2]
-    assert mine.claim("k", 60, 3) == [0, 2]
+    assert other.claim(["k"], 0, 3) == [[0, 2]]
+    assert mine.claim(["k"], 60, 3) == [[0, 2]]
+    assert other.claim(["k"], 60, 0) == [[]]
 
 
 def test_the_claim_of_a_dead_process_is_void(tmp_path: Path) -> None:
@@ -69,8 +70,8 @@ def test_the_claim_of_a_dead_process_is_void(tmp_path: Path) -> None:
     gone.wait()
     mine, dead = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
     dead.owner = f"{socket.gethostname()}:{gone.pid}"
-    assert dead.claim("k", 3600, 1) == [0]
-    assert mine.claim("k", 60, 1) == [0]
+    assert dead.claim(["k"], 3600, 1) == [[0]]
+    assert mine.claim(["k"], 60, 1) == [[0]]
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
