@@ -5,21 +5,20 @@ Modules that take long to load are imported by the command that needs them, so `
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages.labels import app as labels_app
+from stages.plain import PlainGroup
 from stages.teacher import app as teacher_app
 
 if TYPE_CHECKING:
     from pipeline.params import Params
 
 app = typer.Typer(
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,36 +28,12 @@ app = typer.Typer(
 app.add_typer(labels_app, name="labels")
 app.add_typer(teacher_app, name="teacher")
 
-USAGE, INTERRUPTED = 2, 130
-
 TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4teach tasks` lists them.")]
 ParamsOption = Annotated[Path, typer.Option("--params", help="The params file.")]
-TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach, rl or hierarchical.")]
-EvaluatedOption = Annotated[
-    str, typer.Option("--method", help="llm (the teacher alone), llm4teach, rl or hierarchical.")
-]
+TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach or rl.")]
+EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher alone), llm4teach or rl.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")
-
-
-@contextmanager
-def _mistakes_in_plain_words() -> Iterator[None]:
-    """What a user can mend is said in one line, without a traceback; Ctrl-C ends with 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise _end("stopped", INTERRUPTED) from None
-    except (ValueError, FileNotFoundError, RuntimeError) as error:
-        ours = type(error).__module__.split(".")[0] in ("pipeline", "stages") or isinstance(error, FileNotFoundError)
-        if not ours:
-            raise
-        raise _end(str(error), getattr(error, "exit_code", USAGE)) from None
-
-
-def _end(message: str, code: int) -> typer.Exit:
-    for line in message.splitlines():
-        print(f"llm4teach: {line}", file=sys.stderr)
-    return typer.Exit(code)
 
 
 def _load(path: Path) -> Params:
@@ -67,31 +42,22 @@ def _load(path: Path) -> Params:
     return load_params(path)
 
 
-def _one_of(method: str, allowed: tuple[str, ...]) -> None:
-    from pipeline.params import ParamsError
+def _trained(method: str, *more: str) -> str:
+    """The method, if it is one that trains students or one of `more`. Raises ParamsError."""
+    from pipeline.params import TRAINED_METHODS, ParamsError
 
+    allowed = (*more, *TRAINED_METHODS)
     if method not in allowed:
         raise ParamsError(f"--method: unknown method {method!r}; allowed: {', '.join(allowed)}")
-
-
-def _learn(stage: Callable[..., Any], task: str, method: str, params: Path) -> None:
-    """The shared part of `train` and `finetune`: check, carry out, and say how to go on after Ctrl-C."""
-    from pipeline.student.run import Interrupted
-
-    _one_of(method, ("llm4teach", "rl", "hierarchical"))
-    try:
-        stage(task, method, _load(params))
-    except Interrupted:
-        raise _end("stopped; everything is kept, and the same command goes on from here", INTERRUPTED) from None
+    return method
 
 
 @app.command()
 def collect(task: TaskOption, params: ParamsOption = PARAMS) -> None:
     """Roll out behaviours and keep each distinct state description once."""
-    with _mistakes_in_plain_words():
-        from stages.collect import collect as stage
+    from stages.collect import collect as stage
 
-        stage(task, _load(params))
+    stage(task, _load(params))
 
 
 @app.command()
@@ -103,28 +69,25 @@ def label(
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before this cost is passed.")] = None,
 ) -> None:
     """Ask the teacher about each collected state; its answers become soft instructions."""
-    with _mistakes_in_plain_words():
-        from stages.label import label as stage
+    from stages.label import label as stage
 
-        stage(task, _load(params), dry_run=dry_run, max_requests=max_requests, max_cost=max_cost)
+    stage(task, _load(params), dry_run=dry_run, max_requests=max_requests, max_cost=max_cost)
 
 
 @app.command()
 def train(task: TaskOption, method: TrainedOption = "llm4teach", params: ParamsOption = PARAMS) -> None:
     """Train students on teacher labels and reward, until the annealing ends."""
-    with _mistakes_in_plain_words():
-        from stages.train import train as stage
+    from stages.train import train as stage
 
-        _learn(stage, task, method, params)
+    stage(task, _trained(method), _load(params))
 
 
 @app.command()
 def finetune(task: TaskOption, method: TrainedOption = "llm4teach", params: ParamsOption = PARAMS) -> None:
     """Go on without the teacher: reward alone, from the saved students."""
-    with _mistakes_in_plain_words():
-        from stages.finetune import finetune as stage
+    from stages.finetune import finetune as stage
 
-        _learn(stage, task, method, params)
+    stage(task, _trained(method), _load(params))
 
 
 @app.command()
@@ -132,22 +95,20 @@ def evaluate(
     task: TaskOption, method: EvaluatedOption = "llm4teach", params: ParamsOption = PARAMS, as_json: JsonOption = False
 ) -> None:
     """Play held-out layouts with the students, or with the teacher alone (method llm)."""
-    with _mistakes_in_plain_words():
-        from stages.evaluate import evaluate as stage
+    from stages.evaluate import evaluate as stage
 
-        _one_of(method, ("llm", "llm4teach", "rl", "hierarchical"))
-        metrics = stage(task, method, _load(params))
-        if as_json:
-            import json
+    metrics = stage(task, _trained(method, "llm"), _load(params))
+    if as_json:
+        import json
 
-            print(json.dumps(metrics))
-        else:
-            for acting, values in metrics.items():
-                low, high = values["success_low"], values["success_high"]
-                print(
-                    f"{task} {method}, {acting}: success {values['success']:.1%} ({low:.1%} to {high:.1%}), "
-                    f"length {values['length']:.1f}, return {values['return']:.2f}"
-                )
+        print(json.dumps(metrics))
+    else:
+        for acting, values in metrics.items():
+            low, high = values["success_low"], values["success_high"]
+            print(
+                f"{task} {method}, {acting}: success {values['success']:.1%} ({low:.1%} to {high:.1%}), "
+                f"length {values['length']:.1f}, return {values['return']:.2f}"
+            )
 
 
 @app.command()
@@ -155,44 +116,40 @@ def report(
     params: ParamsOption = PARAMS, quiet: Annotated[bool, typer.Option(help="Don't print the table.")] = False
 ) -> None:
     """Write the page that shows ours beside the paper's, and print the table."""
-    with _mistakes_in_plain_words():
-        from stages.report import report as stage
+    from stages.report import report as stage
 
-        stage(_load(params), quiet=quiet)
+    stage(_load(params), quiet=quiet)
 
 
 @app.command()
 def summary() -> None:
     """Print the table of the last report, and where its page is."""
-    with _mistakes_in_plain_words():
-        from stages.report import summary as text
+    from stages.report import summary as text
 
-        print(text())
+    print(text())
 
 
 @app.command()
 def check(params: ParamsOption = PARAMS) -> None:
     """Say whether a params file can be used, and if not, why."""
-    with _mistakes_in_plain_words():
-        loaded = _load(params)
-        print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
+    loaded = _load(params)
+    print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
 
 
 @app.command()
 def tasks(as_json: JsonOption = False) -> None:
     """List the tasks there are: this project's, and those of installed packages."""
-    with _mistakes_in_plain_words():
-        import json
+    import json
 
-        from pipeline.tasks.base import get_task, task_names
+    from pipeline.tasks.base import get_task, task_names
 
-        found = [get_task(name) for name in task_names()]
-        if as_json:
-            rows = [{"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size} for t in found]
-            print(json.dumps(rows))
-        else:
-            for task in found:
-                print(f"{task.name:20} {task.suite}, {task.horizon} steps, {task.space.size} {task.space.kind} actions")
+    found = [get_task(name) for name in task_names()]
+    if as_json:
+        rows = [{"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size} for t in found]
+        print(json.dumps(rows))
+    else:
+        for task in found:
+            print(f"{task.name:20} {task.suite}, {task.horizon} steps, {task.space.size} {task.space.kind} actions")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.instructions import SoftInstruction
+from pipeline.params import ParamsError
 from pipeline.student.student import Student
 from pipeline.tasks.base import Batch, Split, Task
 
@@ -98,8 +99,14 @@ def inverse_sample(probs: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
 
 
 def evaluation_layouts(task: Task, episodes: int, split: Split = "test") -> np.ndarray:
-    """The layout seeds that evaluations use: all different, none of them in another split; uint32[episodes]."""
-    return task.layout_seeds(split, episodes)
+    """The layout seeds that evaluations use: all different, none of them in another split; uint32[episodes].
+
+    Raises ParamsError if the task has too few such layouts.
+    """
+    try:
+        return task.layout_seeds(split, episodes)
+    except ValueError as error:
+        raise ParamsError(f"evaluate.episodes: {task.name}: {error}") from None
 
 
 def student_actor(task: Task, student_dir: Path, seed: int) -> Callable[[Mapping[str, Any]], int]:

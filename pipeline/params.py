@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-Method = Literal["llm", "llm4teach", "rl", "hierarchical"]
+from pipeline.yaml_file import YamlError, read_yaml
+
+Trained = Literal["llm4teach", "rl"]
+TRAINED_METHODS: tuple[str, ...] = get_args(Trained)
+"""Methods that train students; the untrained teacher, `llm`, is only evaluated."""
 Acting = Literal["sampled", "argmax"]
 
 
 class ParamsError(ValueError):
     """Something in params.yaml (or the file itself) that can't be used; the message is one line per fault."""
+
+
+T = TypeVar("T")
+
+
+def _once(items: list[T]) -> list[T]:
+    for item in items:
+        if items.count(item) > 1:
+            raise ValueError(f"{item!r} is listed twice")
+    return items
+
+
+Distinct = Annotated[list[T], Field(min_length=1), AfterValidator(_once)]
 
 
 class _Section(BaseModel):
@@ -30,7 +46,7 @@ class Collect(_Section):
     seed         of the layouts and the behaviours
     """
 
-    behaviours: list[Literal["random", "options"]] = Field(min_length=1)
+    behaviours: Distinct[Literal["random", "options"]]
     steps: int = Field(ge=1)
     envs: int = Field(ge=1, le=65536)
     seed: int = Field(ge=0, lt=2**31)
@@ -161,6 +177,8 @@ class Schedule(_Section):
             raise ValueError(f"i1 must be at most i2 = {self.i2}")
         if self.lambda_c > self.lambda_0:
             raise ValueError(f"lambda_c must be at most lambda_0 = {self.lambda_0}")
+        if self.iterations == 0:
+            raise ValueError("i2 + finetune must be at least 1")
         return self
 
     @property
@@ -197,7 +215,7 @@ class Evaluate(_Section):
     """
 
     episodes: int = Field(ge=1, le=100000)
-    acting: list[Acting] = Field(min_length=1)
+    acting: Distinct[Acting]
     seed: int = Field(ge=0, lt=2**31)
 
 
@@ -209,8 +227,8 @@ class Params(_Section):
     seeds      students per task and method, with seeds 0..seeds-1
     """
 
-    tasks: list[str] = Field(min_length=1)
-    methods: list[Literal["llm4teach", "rl", "hierarchical"]] = Field(min_length=1)
+    tasks: Distinct[str]
+    methods: Distinct[Trained]
     seeds: int = Field(ge=1, le=1000)
     collect: Collect
     label: Label
@@ -227,14 +245,13 @@ class Params(_Section):
         for task in tasks:
             if task not in known:
                 raise ValueError(f"unknown task {task!r}; allowed: {', '.join(known)}")
-        if len(set(tasks)) != len(tasks):
-            raise ValueError("a task is listed twice")
         return tasks
 
     @model_validator(mode="after")
     def _known_schedule(self) -> Params:
         if self.train.schedule not in self.schedules:
-            raise ValueError(f"train.schedule: {self.train.schedule!r} is not one of {', '.join(self.schedules)}")
+            allowed = ", ".join(self.schedules)
+            raise ValueError(f"train.schedule: unknown schedule {self.train.schedule!r}; allowed: {allowed}")
         return self
 
     @property
@@ -246,23 +263,15 @@ class Params(_Section):
 def load_params(path: Path) -> Params:
     """Read and check a params file. Raises ParamsError with one line per fault."""
     try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        content = read_yaml(path)
+    except YamlError as error:
+        raise ParamsError(str(error)) from None
     if not isinstance(content, dict):
         raise ParamsError(f"{path}: wanted keys and values, found {type(content).__name__}")
-    return check_params(content, str(path))
-
-
-def check_params(content: dict[str, Any], source: str) -> Params:
-    """Check the content of a params file. Raises ParamsError; `source` is named in its message."""
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(fault) for fault in error.errors()]
-        raise ParamsError("\n".join(f"{source}: {line}" for line in lines)) from None
+        raise ParamsError("\n".join(f"{path}: {_explain(fault)}" for fault in error.errors())) from None
 
 
 def _explain(fault: Any) -> str:
@@ -279,15 +288,10 @@ def _explain(fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{key}: {message}" if key else message
-    given = fault["input"]
-    return f"{key}: {message[0].lower()}{message[1:]} (got {given!r})"
+    return f"{key}: {message[0].lower()}{message[1:]} (got {fault['input']!r})"
 
 
 def _keys_beside(loc: tuple[Any, ...]) -> list[str]:
     """The keys that are allowed where an unknown one was found."""
-    model: Any = Params
-    for part in loc[:-1]:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            annotation = model.model_fields[part].annotation
-            model = Schedule if part == "schedules" else annotation
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    inside: Any = Params.model_fields[loc[0]].annotation if len(loc) > 1 else Params
+    return list((Schedule if loc[0] == "schedules" else inside).model_fields)

@@ -1,22 +1,44 @@
-"""Command groups that say a user's mistakes in plain words: exit code 2, no traceback."""
+"""Command groups that say a user's mistakes in plain words: an exit code and a line or two, no traceback.
+
+2    something the user can mend: a setting, an input file, a name (or the exit code that the error carries)
+1    the machine said no: a folder that can't be written, a full disk
+130  Ctrl-C
+"""
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
 import typer
 
+USAGE, MACHINE, INTERRUPTED = 2, 1, 130
+OURS = ("pipeline", "stages")
+
 
 class PlainGroup(typer.core.TyperGroup):
-    """Turns errors of this project's own into their message on stderr and their exit code."""
+    """Turns errors of this project's own, errors of the operating system and Ctrl-C into a message and an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except ValueError as error:
-            if not type(error).__module__.startswith("pipeline."):
+        except KeyboardInterrupt:
+            raise _end("stopped", INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read the output has gone; click ends quietly then
                 raise
-            for line in str(error).splitlines():
-                print(f"llm4teach: {line}", file=sys.stderr)
-            raise typer.Exit(getattr(error, "exit_code", 2)) from None
+            if error.errno is None:  # raised by this project, with a message of its own
+                raise _end(str(error), USAGE) from None
+            place = f"{error.filename}: " if error.filename else ""
+            raise _end(f"{place}{error.strerror}", MACHINE) from None
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in OURS:
+                raise
+            raise _end(str(error), getattr(error, "exit_code", USAGE)) from None
+
+
+def _end(message: str, code: int) -> typer.Exit:
+    for line in message.splitlines():
+        print(f"llm4teach: {line}", file=sys.stderr)
+    return typer.Exit(code)

@@ -60,6 +60,7 @@ class Learner:
         self.phase = phase
         self.iteration = phase.first
         self.seconds = 0.0
+        self._has_teacher = instructions is not None
         self.unlabelled: Counter[int] = Counter()
         self._rng = np.random.default_rng([seed, phase.first])
         self.student = make_student(np.random.default_rng([seed, 0]))
@@ -71,6 +72,11 @@ class Learner:
         """Whether the phase has no iteration left."""
         return self.iteration >= self.phase.last
 
+    @property
+    def _teacher_weight(self) -> float:
+        """lambda of the present iteration; a method without teacher has none, whatever the schedule says."""
+        return teacher_weight(self.schedule, self.iteration) if self._has_teacher else 0.0
+
     def iterate(self) -> dict[str, float]:
         """One iteration; returns its row of the training curve (see `CURVE_COLUMNS`)."""
         started = time.perf_counter()
@@ -79,7 +85,7 @@ class Learner:
         b = self._buffers
         gae(b.rewards, b.dones, b.values[:-1], b.values[-1], schedule.gamma, schedule.gae, b.advantages)
         orders = np.stack([self._rng.permutation(b.rewards.size) for _ in range(schedule.epochs)])
-        weight = teacher_weight(schedule, i)
+        weight = self._teacher_weight
         settings = UpdateSettings(
             minibatch=schedule.minibatch,
             learning_rate=linear(schedule.lr, schedule.lr_end, i, schedule.iterations),
@@ -108,7 +114,7 @@ class Learner:
         b, batch, student = self._buffers, self.batch, self.student
         horizon = self.schedule.horizon
         uniforms = self._rng.random((horizon + 1, batch.rows), dtype=np.float32)
-        teaching = teacher_weight(self.schedule, self.iteration) > 0
+        teaching = self._teacher_weight > 0
         unlabelled = 0
         for t in range(horizon):
             student.encode(batch.observation, b.features[t])

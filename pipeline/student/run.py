@@ -47,6 +47,11 @@ class Run:
 class Interrupted(Exception):
     """A run was asked to stop; its checkpoint is written, and the same run goes on from there."""
 
+    exit_code = 130
+
+    def __init__(self, message: str = "stopped; everything is kept, and the same command goes on from here") -> None:
+        super().__init__(message)
+
 
 def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[], bool]) -> dict[str, Any]:
     """Train one student through one phase; returns its last curve row. Raises Interrupted once `stop()` is true.

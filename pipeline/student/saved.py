@@ -37,14 +37,19 @@ def load_student(task: Task, folder: Path, train: Train | None = None) -> Studen
     Raises FileNotFoundError if there is none, StudentError if its files are broken or of another network.
     """
     config = read_config(folder)
-    settings = train or Train(schedule=config["schedule"], network=config["network"])
-    student = make_student(task, settings, np.random.default_rng(0))
     try:
-        student.load_weights(_arrays(folder / WEIGHTS))
-        if (folder / OPTIMISER).is_file():
-            student.load_optimiser(_arrays(folder / OPTIMISER))
+        settings = train or Train(schedule=config["schedule"], network=config["network"])
+    except ValueError:
+        raise StudentError(f"{folder / CONFIG}: no such network: {config['network']!r}") from None
+    student = make_student(task, settings, np.random.default_rng(0))
+    arrays = [_arrays(folder / name) for name in (WEIGHTS, OPTIMISER) if name == WEIGHTS or (folder / name).is_file()]
+    try:
+        student.load_weights(arrays[0])
+        for optimiser in arrays[1:]:
+            student.load_optimiser(optimiser)
     except (ValueError, KeyError) as error:
-        raise StudentError(f"{folder}: {error}") from None
+        first = str(error).splitlines()[0].rstrip(":")
+        raise StudentError(f"{folder}: not a student with network {settings.network!r} ({first})") from None
     return student
 
 
@@ -52,7 +57,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """A saved student's config. Raises FileNotFoundError or StudentError."""
     path = folder / CONFIG
     if not path.is_file():
-        raise FileNotFoundError(f"no student in {folder}")
+        raise FileNotFoundError(f"{path}: there is no such file; the stage that writes it has not run")
     try:
         config = json.loads(path.read_text())
     except ValueError as error:
@@ -63,6 +68,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; run the stage that writes it again")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

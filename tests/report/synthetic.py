@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
-from pipeline.params import Params, check_params
+from pipeline.params import Params
 from pipeline.tables import EPISODES, LABELS, STATES, instruction_columns, write_table
 
 HOSTILE = "<script>alert('teacher')</script><img src=http://evil.example/x onerror=alert(1)>"
@@ -22,7 +22,7 @@ def params(tasks: Sequence[str] = ("SimpleDoorKey",), **changes: Any) -> Params:
     import yaml
 
     content = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
-    return check_params({**content, "tasks": list(tasks), **changes}, "test")
+    return Params.model_validate({**content, "tasks": list(tasks), **changes})
 
 
 def episode_rows(

@@ -157,17 +157,24 @@ def test_missing_labels_are_counted_and_kept():
     again = learner(only_one)
     again.load_state(one.state())
     assert again.unlabelled == one.unlabelled
-    none = learner(None)
+    none = learner({})
     rows = curve(none)
     assert column(rows, "label_miss_rate") == [1] * 8
     assert column(rows, "teacher_loss") == [0] * 8
 
 
+def test_a_method_without_teacher_misses_no_labels():
+    one = learner(None)
+    rows = curve(one)
+    assert column(rows, "label_miss_rate") == [0] * 8
+    assert column(rows, "teacher_weight") == [0] * 8
+    assert not one.unlabelled
+
+
 @pytest.mark.parametrize("student", STUDENTS)
 def test_without_labels_the_teachers_weight_changes_nothing(student):
     """All rows masked: the same weights as with no teacher at all."""
-    masked = learner(None, student=student)
-    alone = learner(None, student=student, schedule=TINY.model_copy(update={"lambda_0": 0.0, "lambda_c": 0.0}))
+    masked, alone = learner({}, student=student), learner(None, student=student)
     curve(masked, 3)
     curve(alone, 3)
     assert_same_weights(masked, alone)
