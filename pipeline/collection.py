@@ -14,7 +14,7 @@ from pipeline.instructions import Description, Grammar, Option, Plan, PlanShare,
 from pipeline.params import Collect
 from pipeline.tasks.base import Batch, Task
 
-EXAMPLES = 32
+EXAMPLES = 128
 """Observations kept per description, drawn evenly from all that were met (reservoir sampling)."""
 
 

@@ -29,6 +29,7 @@ def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -
             schedule=params.schedule,
             train=params.train,
             labels=None,
+            states=None,
             start=folder / "taught" / str(seed),
             out=folder / "final" / str(seed),
             root=root,

@@ -34,6 +34,7 @@ def train(task_name: str, method: str, params: Params, root: Path = Path()) -> l
             schedule=params.schedule,
             train=params.train,
             labels=labels,
+            states=root / "data/states" / f"{task_name}.parquet",
             start=None,
             out=folder / str(seed),
             root=root,

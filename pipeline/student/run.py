@@ -19,6 +19,7 @@ from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.student.saved import CONFIG, CURVE, WEIGHTS, load_student, save_student
 from pipeline.student.tracking import EventLog, read_curve, write_curve
+from pipeline.student.warm_start import read_examples, warm_start
 from pipeline.tasks.base import get_task
 
 
@@ -27,6 +28,7 @@ class Run:
     """What decides one student's numbers in one phase, and where they go.
 
     labels   the label table by state_id; None for a method without teacher, and in the teacher-free phase
+    states   table of collected states for an offline warm start; None where there is none to be
     start    folder of the student to go on from; None for a new one
     out      folder to write
     """
@@ -39,6 +41,7 @@ class Run:
     schedule: Schedule
     train: Train
     labels: Mapping[str, SoftInstruction] | None
+    states: Path | None
     start: Path | None
     out: Path
     root: Path
@@ -70,6 +73,11 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         earlier = read_curve(run.start / CURVE)
         seconds_before = float(earlier[-1]["seconds"]) if earlier else 0.0
     learner.seconds = seconds_before
+    if run.states is not None and run.labels is not None and run.train.warm_start:
+        started = time.perf_counter()
+        examples = read_examples(run.states, task, run.labels)
+        warm_start(learner.student, examples, run.schedule, run.train.warm_start, np.random.default_rng([run.seed, 1]))
+        learner.seconds += time.perf_counter() - started
     key = run_key(_identity(run), learner.student.weights(), learner.student.optimiser())
     path = checkpoint_path(run.root, run.task, run.method, run.phase, run.seed)
     curve: list[dict[str, float]] = []
