@@ -123,6 +123,9 @@ class Label(_Section):
             raise ValueError("method: logprob is not possible with zhipuai, which gives none; use sample or hard")
         if self.method == "logprob" and self.provider == "published":
             raise ValueError("method: logprob is not possible with published, of frequencies; use sample or hard")
+        own = {"model", "messages", "prompt", "n", "seed", "stream"}.intersection(self.extra_body)
+        if own:
+            raise ValueError(f"extra_body can't hold {', '.join(sorted(own))}, which the labelling sets itself")
         if self.max_cost is not None and self.price_in is None and self.price_out is None:
             raise ValueError("max_cost needs price_in and price_out (per million tokens), or nothing can be added up")
         return self

@@ -99,7 +99,7 @@ def _read_choice(choice: Any) -> Choice | None:
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     if content is None and choice.get("finish_reason") == "content_filter":
         content = ""
-    return Choice(content, _chat_logprobs(choice.get("logprobs"))) if isinstance(content, str) else None
+    return Choice(writable(content), _chat_logprobs(choice.get("logprobs"))) if isinstance(content, str) else None
 
 
 def _chat_logprobs(found: Any) -> dict[str, Any] | None:
@@ -124,8 +124,13 @@ def _chat_logprobs(found: Any) -> dict[str, Any] | None:
     return {"content": content} if content else None
 
 
+def writable(text: str) -> str:
+    """A text without half characters (lone surrogates), which JSON can hold but no file."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return writable(value) if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int | None:
@@ -146,7 +151,7 @@ def failure_of(status: int, content: str, headers: Mapping[str, str]) -> CallFai
     if isinstance(body, dict):
         error = body.get("error") if isinstance(body.get("error"), dict) else body
         assert isinstance(error, dict)
-        message = str(error.get("message") or message)
+        message = writable(str(error.get("message") or message))
         inner = error.get("code")
         if (
             status < 400

@@ -138,7 +138,7 @@ class Engine:
     async def _complete(self, request: Request, missing: list[int]) -> None:
         """Ask for the missing samples of one request until they are there or the run stops."""
         failures, answers_at_failure = 0, -1
-        while missing and self._may_spend(request, len(missing)) and await self.pace.enter():
+        while missing and self._may_ask(request, len(missing)) and await self.pace.enter():
             try:
                 answered = await self._call(request, missing)
                 missing = [index for index in missing if index not in answered]
@@ -194,7 +194,7 @@ class Engine:
             self.judged.add(text, reading)
         self._check_judgement()
         self.pace.succeeded()
-        self._heed_quota(exhausted_for(reply.headers))
+        self.pace.pause(exhausted_for(reply.headers))
         return answered
 
     def _row(self, request: Request, sample: int, latency: float) -> dict[str, Any]:
@@ -248,15 +248,12 @@ class Engine:
         else:
             await self.pace.sleep(max(failure.retry_after or 0.0, backoff(failures, self._jitter)))
 
-    def _heed_quota(self, wait: float) -> None:
-        if wait > self.settings.max_wait_s:
-            self._end(
-                f"the server's quota is used up for {wait:.0f} s, and label.max_wait_s is {self.settings.max_wait_s:g}"
-            )
-        elif wait > 0:
-            self.pace.pause(wait)
-
-    def _may_spend(self, request: Request, answers: int) -> bool:
+    def _may_ask(self, request: Request, answers: int) -> bool:
+        """Whether budget and quota allow one more call; if not, the run ends."""
+        wait = self.pace.pause_left()
+        if self._stop is None and wait > self.settings.max_wait_s + 1:
+            most = self.settings.max_wait_s
+            self._end(f"the server's quota is used up for {wait:.0f} s, and label.max_wait_s is {most:g}")
         refusal = self.budget.refusal(rough_tokens(request.text), answers) if self._stop is None else None
         if refusal:
             self._end(refusal)

@@ -66,7 +66,7 @@ def letter_scores(logprobs: dict[str, Any], count: int) -> dict[int, float]:
         scores: dict[int, float] = {}
         for token, logprob in spellings.items():
             number = _letter(token, count)
-            if number is not None and logprob is not None and logprob > OUTSIDE:
+            if number is not None and isinstance(logprob, float | int) and OUTSIDE < logprob < math.inf:
                 scores[number] = _log_add(scores.get(number, -math.inf), float(logprob))
         return scores
     return {}
@@ -88,9 +88,9 @@ def continuation_score(logprobs: dict[str, Any], start: int, end: int, norm: str
     for entry in logprobs["content"]:
         begin = entry.get("text_offset", place)
         place = begin + len(entry["token"])
-        if place > start and begin < end and entry["logprob"] is not None:
+        if place > start and begin < end and isinstance(entry["logprob"], float | int):
             values.append(float(entry["logprob"]))
-    if not values:
+    if not values or not all(map(math.isfinite, values)):
         raise CallFailed("the server sent no logprobs of the echoed prompt", 200, retry=False)
     return sum(values) if norm == "sum" else sum(values) / len(values)
 
@@ -113,7 +113,10 @@ class Letters:
         if choice.logprobs is None:
             raise CallFailed("the server sent no logprobs; use label.method: sample, or scoring: echo", 200)
         plans = candidate_plans(self.task, request.state.description)
-        scores = letter_scores(choice.logprobs, len(plans))
+        try:
+            scores = letter_scores(choice.logprobs, len(plans))
+        except (KeyError, TypeError, AttributeError):
+            raise CallFailed("malformed answer: logprobs in another shape than the API's", 200) from None
         if not scores:
             return choice.text, Reading(None, Verdict.UNPARSEABLE, "no letter of a plan")
         return choice.text, Reading(plans[max(scores, key=scores.__getitem__)], Verdict.VALID)
@@ -162,7 +165,10 @@ class Echo:
         if logprobs is None:
             raise CallFailed("the server sent no logprobs of the echoed prompt", 200, retry=False)
         start, end = len(self._prefix(request.state)), len(request.body["prompt"])
-        return continuation_score(logprobs, start, end, self.settings.score_norm)
+        try:
+            return continuation_score(logprobs, start, end, self.settings.score_norm)
+        except (KeyError, TypeError, AttributeError):
+            raise CallFailed("malformed answer: logprobs in another shape than the API's", 200) from None
 
     def row(self, state: State, ledger: Ledger) -> dict[str, Any]:
         answers, scores, failures = [], {}, 0

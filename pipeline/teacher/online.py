@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Sequence
 
 from pipeline.params import Label
@@ -45,6 +46,8 @@ def ask_online(task: Task, states: Sequence[State], settings: Label, method: Met
             asyncio.run(_run(engine, states, method))
         except Stopped as stop:
             raise LabellingStopped(_left(task, progress, str(stop))) from None
+        except sqlite3.Error as error:
+            raise LabellingStopped(_left(task, progress, f"the ledger can't be written: {error}")) from None
         except KeyboardInterrupt:
             raise Interrupted(_left(task, progress, "interrupted")) from None
 

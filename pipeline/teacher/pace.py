@@ -30,7 +30,7 @@ class Pace:
     async def enter(self) -> bool:
         """Wait until one more call may begin; False if none may any more."""
         while not self._stopped.is_set():
-            pause = self.resume_at - time.monotonic()
+            pause = self.pause_left()
             if pause > 0:
                 await self.sleep(pause)
             elif self.in_flight >= int(self.limit):
@@ -75,6 +75,10 @@ class Pace:
     def pause(self, wait: float) -> None:
         """Begin no call for so many seconds."""
         self.resume_at = max(self.resume_at, time.monotonic() + wait)
+
+    def pause_left(self) -> float:
+        """Seconds for which no call may begin; 0 if one may."""
+        return max(0.0, self.resume_at - time.monotonic())
 
     def _wake(self) -> None:
         free = int(self.limit) - self.in_flight

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_labels
 
+from pipeline.params import ParamsError
+from pipeline.tables import RESPONSES, write_table
 from pipeline.teacher.errors import LabellingStopped
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -195,3 +197,32 @@ def test_error_objects_in_fastchats_shape_are_failures(serve_app: Any, tmp_path:
     url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
     with pytest.raises(LabellingStopped, match="the server refuses: 403: NETWORK ERROR"):
         label_all(STATES, settings(url), tmp_path)
+
+
+def test_half_characters_and_nul_in_an_answer_are_kept_in_a_writable_form(serve_app: Any, tmp_path: Path) -> None:
+    async def answer(_: Any) -> Response:
+        choice = r'{"message": {"content": "Decision: {explore} \ud83d \u0000 \u00e9"}}'
+        body = f'{{"model": "\\ud800", "choices": [{", ".join([choice] * 10)}]}}'
+        return Response(body, media_type="application/json")
+
+    url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
+    rows, responses = label_all(STATES, settings(url), tmp_path)
+    check_complete(rows, responses)
+    write_table(tmp_path / "responses.parquet", responses, RESPONSES)
+    assert {r["text"] for r in responses} == {"Decision: {explore} ? \0 é"}
+
+
+def test_a_quota_that_is_used_up_by_the_last_answer_is_no_reason_to_stop(serve_app: Any, tmp_path: Path) -> None:
+    async def answer(_: Any) -> JSONResponse:
+        headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1h0m0s"}
+        return JSONResponse({"choices": [{"message": {"content": "Decision: {explore}"}}] * 10}, headers=headers)
+
+    url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
+    label_all(STATES[:1], settings(url), tmp_path)
+    with pytest.raises(LabellingStopped, match=r"quota is used up for 3\d\d\d s"):
+        label_all(STATES, settings(url, concurrency=1), tmp_path)
+
+
+def test_what_the_labelling_sets_itself_cannot_be_overridden() -> None:
+    with pytest.raises(ParamsError, match="extra_body can't hold n, stream"):
+        settings("http://localhost/v1").replaced({"extra_body": {"n": 3, "stream": True, "min_p": 0.1}})

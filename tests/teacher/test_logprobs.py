@@ -107,3 +107,10 @@ def test_candidates_score_as_plans() -> None:
 def test_fault_names_are_checked() -> None:
     with pytest.raises(ValueError, match="unknown kind 'boom'"):
         parse_faults("boom")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "-1.0", None])
+def test_scores_that_are_no_numbers_are_no_scores(value: Any) -> None:
+    assert letter_scores({"content": [entry("A", value, B=-1.0)]}, 3) == {1: -1.0}
+    with pytest.raises(CallFailed, match="no logprobs"):
+        continuation_score({"content": [{"token": "ab", "logprob": value}]}, 0, 2, "sum")

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.instructions import Description, Verdict
 from pipeline.tasks.base import get_task
@@ -123,3 +125,11 @@ def test_an_unknown_prompt_is_told_which_there_are(tmp_path: Path) -> None:
         TeacherError, match=r"'poem': there is no .*poem\.system\.txt; .*chain_of_thought, continuation"
     ):
         prompt(tmp_path, "poem")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.lists(st.sampled_from([*"{}<>:,.\n*`", "Decision:", " explore", "go to <red key>"])).map("".join))
+def test_no_answer_at_all_breaks_the_reading(text: str) -> None:
+    decision, reading = read_answer(text, prompt(Path("nowhere")), TASK.grammar, STATE)
+    assert isinstance(decision, str)
+    assert (reading.plan is not None) == reading.verdict.usable
