@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.params import Label
 from pipeline.tasks.base import Task
@@ -43,7 +43,7 @@ class Importer:
     ) -> None:
         self.task, self.settings, self.method, self.ledger = task, settings, method, ledger
         self.source, self.sdk = source, sdk
-        self.requests: Mapping[str, Request] = {request.key: request for request in all_requests(states, method)}
+        self.asked = {request.key: state for state in states for request in method.requests(state)}
         self.redact = Redactor(api_key(settings.provider, settings.api_key_env))
         self.budget = Budget(settings)
         self.kept = self.failed = self.foreign = 0
@@ -52,10 +52,11 @@ class Importer:
     def take(self, results: Iterable[Result]) -> None:
         """Write results to the ledger. One that is there already is no news, so that files can be read twice."""
         for result in results:
-            request = self.requests.get(result.request_key)
-            if request is None:
+            state = self.asked.get(result.request_key)
+            if state is None:
                 self.foreign += 1
                 continue
+            request = next(one for one in self.method.requests(state) if one.key == result.request_key)
             asked = range(result.first, min(result.first + result.count, self.method.samples))
             missing = set(self.ledger.missing(result.request_key, self.method.samples))
             if missing.intersection(asked):

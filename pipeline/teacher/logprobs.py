@@ -109,6 +109,9 @@ class Letters:
         own = {"max_tokens": min(self.settings.max_tokens, 8), "logprobs": True, "top_logprobs": len(LETTERS)}
         return [make_request(self.settings, state, CHAT, content, own)]
 
+    def total(self, states: Sequence[State]) -> int:
+        return len(states)
+
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
         if choice.logprobs is None:
             raise CallFailed("the server sent no logprobs; use label.method: sample, or scoring: echo", 200)
@@ -145,6 +148,9 @@ class Echo:
             make_request(self.settings, state, COMPLETIONS, {"prompt": self._prefix(state) + text}, own)
             for text in map(self._text, candidate_plans(self.task, state.description))
         ]
+
+    def total(self, states: Sequence[State]) -> int:
+        return sum(len(candidate_plans(self.task, state.description)) for state in states)
 
     def _prefix(self, state: State) -> str:
         return self.prompt.system + self.prompt.question(state.description).rstrip("\n")

@@ -34,6 +34,9 @@ class Method(Protocol):
     def requests(self, state: State) -> Sequence[Request]:
         """What is asked about a state."""
 
+    def total(self, states: Sequence[State]) -> int:
+        """How many answers about these states make a table."""
+
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
         """One answer's decision and how it was judged; raises CallFailed if the answer can't be used at all."""
 
@@ -51,6 +54,9 @@ class Sampling:
     def requests(self, state: State) -> Sequence[Request]:
         content = {"messages": self.prompt.messages(state.description)}
         return [make_request(self.settings, state, CHAT, content, {})]
+
+    def total(self, states: Sequence[State]) -> int:
+        return len(states) * self.samples
 
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
         return read_answer(choice.text, self.prompt, self.task.grammar, request.state.description)

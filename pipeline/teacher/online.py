@@ -37,8 +37,7 @@ def resume_command(task: str) -> str:
 def ask_online(task: Task, states: Sequence[State], settings: Label, method: Method, ledger: Ledger) -> None:
     """Ask until the ledger holds every answer. Raises LabellingStopped or Interrupted; what was answered stays."""
     redact = Redactor(api_key(settings.provider, settings.api_key_env))
-    requests = sum(len(method.requests(state)) for state in states) if method.samples == 1 else len(states)
-    with Progress(task.name, requests * method.samples) as progress:
+    with Progress(task.name, method.total(states)) as progress:
         engine = Engine(
             make_client(settings), task.name, method.samples, settings, ledger, method.judge, redact, progress
         )

@@ -78,7 +78,7 @@ class _Desk:
         self.method, self.ledger, self.folder = method, ledger, folder
         sdk = f"openai {openai.__version__}"
         self.importer = Importer(task, states, settings, method, ledger, "batch", sdk)
-        keys = "".join(sorted(self.importer.requests))
+        keys = "".join(sorted(self.importer.asked))
         self.labelling = hashlib.sha256(f"{keys} {method.samples}".encode()).hexdigest()
         self.deadline = time.monotonic() + settings.max_wait_s
 
@@ -115,7 +115,7 @@ class _Desk:
             self.ledger.set_batch(intent, self.labelling, None, "intended", count)
             batch = self.client.batches.create(
                 input_file_id=uploaded.id,
-                endpoint=next(iter(self.importer.requests.values())).path,  # type: ignore[arg-type]
+                endpoint=next(all_requests(self.states, self.method)).path,  # type: ignore[arg-type]
                 completion_window="24h",
                 metadata={MARK: intent},
             )
