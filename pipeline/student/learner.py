@@ -60,7 +60,6 @@ class Learner:
         self.phase = phase
         self.iteration = phase.first
         self.seconds = 0.0
-        self._taught = instructions is not None
         self._has_teacher = instructions is not None
         self.unlabelled: Counter[int] = Counter()
         self._rng = np.random.default_rng([seed, phase.first])
@@ -77,11 +76,6 @@ class Learner:
     def _teacher_weight(self) -> float:
         """lambda of the present iteration; a method without teacher has none, whatever the schedule says."""
         return teacher_weight(self.schedule, self.iteration) if self._has_teacher else 0.0
-
-    @property
-    def teacher_weight(self) -> float:
-        """lambda of Eq. 3 in this iteration; 0 for a learner without teacher."""
-        return teacher_weight(self.schedule, self.iteration) if self._taught else 0.0
 
     def iterate(self) -> dict[str, float]:
         """One iteration; returns its row of the training curve (see `CURVE_COLUMNS`)."""
