@@ -116,7 +116,13 @@ def measure(name: str, args: argparse.Namespace) -> tuple[dict[str, Any], list[s
         "runs": runs,
     }
     reached = sum(run["reached"] for run in runs)
-    line = [name, f"{target:.1%}", f"{reached} of {len(runs)}", in_words(figures["seconds"], ".2f"), f"{cold:.1f}"]
+    line = [
+        name,
+        f"{target:.1%}",
+        f"{reached} of {len(runs)}",
+        in_words(figures["seconds"], ".2f"),
+        "-" if args.no_cold else f"{cold:.1f}",
+    ]
     forms = {"env_steps": ",.0f", "success": ".1%", "success_lower": ".1%", "evaluation_seconds": ".2f"}
     return result, [*line, *(in_words(figures[figure], form) for figure, form in forms.items())]
 
