@@ -129,6 +129,15 @@ class Grammar:
     def spec(self, name: str) -> OptionSpec | None:
         return next((spec for spec in self.options if spec.name == name), None)
 
+    def allows(self, plan: Plan) -> bool:
+        """Whether all options of a plan exist, each about one object that it may be about, or none."""
+        return all(
+            (spec := self.spec(option.name)) is not None
+            and len(option.args) == bool(spec.about)
+            and all(thing in self.objects and thing.endswith(spec.about) for thing in option.args)
+            for option in plan.options
+        )
+
 
 class Verdict(str, Enum):
     """How an answer was judged; only `VALID` and `REPAIRED` ones become part of a distribution."""
@@ -210,8 +219,9 @@ def _read_option(part: str, grammar: Grammar) -> tuple[Option | None, bool, Read
                 return Option(spec.name), mended, None
             without_tool = re.sub(r"\s+(?:with|using)\s+.*$", "", rest)
             mended |= without_tool != rest
-            bare = without_tool.strip("<>[]\"'` ")
-            thing = _ARTICLES.sub("", bare)
+            thing = without_tool
+            for _ in range(2):  # `the <key>` as well as `<the key>`
+                thing = _ARTICLES.sub("", thing.strip("<>[]\"'` "))
             mended |= without_tool != f"<{thing}>"
             if thing not in grammar.objects or not thing.endswith(spec.about):
                 return None, False, Reading(None, Verdict.UNKNOWN_OBJECT, f"{spec.name} what? {part!r}")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline import __version__
 from pipeline.files import write_bytes
-from pipeline.instructions import TOLERANCE, Description, Option, Plan, PlanShare, SoftInstruction
+from pipeline.instructions import TOLERANCE, Description, Grammar, Option, Plan, PlanShare, SoftInstruction
 
 SCHEMA_VERSION = 1
 ROW_GROUP = 8192
@@ -192,11 +192,11 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         raise TableError(f"{path}: a column has another type than the schema's ({error})") from None
 
 
-def read_instructions(path: Path, task: str) -> dict[str, SoftInstruction]:
-    """The soft instructions of a label table, by state_id, every row checked.
+def read_instructions(path: Path, task: str, grammar: Grammar | None = None) -> dict[str, SoftInstruction]:
+    """The soft instructions of a label table, by state_id, every row checked; plans too, if their grammar is given.
 
     Raises TableError for a table that is missing, broken, empty, of another task, whose probabilities don't sum to
-    one, whose text and id disagree, or that answers one description twice.
+    one, whose text and id disagree, that answers one description twice, or has a plan that can't be carried out.
     """
     rows = read_table(path, LABELS).to_pylist()
     if not rows:
@@ -209,6 +209,9 @@ def read_instructions(path: Path, task: str) -> dict[str, SoftInstruction]:
         if row["state_id"] in instructions:
             raise TableError(f"{where}: a second label for the same description ({row['state_text']!r})")
         instructions[row["state_id"]] = _instruction(row, where)
+        for share in instructions[row["state_id"]].shares:
+            if grammar is not None and not grammar.allows(share.plan):
+                raise TableError(f"{where}: the task knows no such plan: {share.plan}")
     return instructions
 
 
@@ -217,14 +220,16 @@ def _instruction(row: Mapping[str, Any], where: str) -> SoftInstruction:
     description = Description(tuple(row["sees"] or ()), row["holds"])
     if description.state_id != row["state_id"]:
         raise TableError(f"{where}: state_id is not the sha256 of {description.sentence!r}")
-    shares = []
-    for entry in row["plans"] or ():
-        plan = Plan(tuple(Option(option["name"], tuple(option["args"])) for option in entry["options"]))
-        shares.append(PlanShare(plan, entry["prob"], entry["text"], entry["count"], entry["logprob"]))
     try:
+        shares = []
+        for entry in row["plans"] or ():
+            plan = Plan(tuple(Option(option["name"], tuple(option["args"])) for option in entry["options"]))
+            shares.append(PlanShare(plan, entry["prob"], entry["text"], entry["count"], entry["logprob"]))
         return SoftInstruction(description, tuple(shares), row["residual_mass"])
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise TableError(f"{where}: {error}") from None
+    except TypeError:
+        raise TableError(f"{where}: a value is missing in the plans or the residual mass") from None
 
 
 def instruction_columns(instruction: SoftInstruction) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -
     layouts = evaluation_layouts(task, settings.episodes)
     rows: list[dict[str, Any]] = []
     if method == "llm":
-        labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name)
+        path = root / "data/labels" / task_name / "labels.parquet"
+        labels = read_instructions(path, task_name, task.grammar)
         for acting in settings.acting:
             rows += [{"seed": None, **row} for row in evaluate_teacher(task, labels, layouts, acting, settings.seed)]
     else:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.fan_out import fan_out
 from pipeline.files import write_bytes
 from pipeline.params import Params
-from pipeline.student.fan_out import carry_out_all
-from pipeline.student.run import Run
+from pipeline.student.run import Run, carry_out
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import get_task
 
@@ -19,10 +19,10 @@ def train(task_name: str, method: str, params: Params, root: Path = Path()) -> l
 
     Raises UnknownTask, TableError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
     """
-    get_task(task_name)
+    task = get_task(task_name)
     labels = None
     if method == "llm4teach":
-        labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name)
+        labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name, task.grammar)
     folder = root / "data/students" / task_name / method / "taught"
     runs = [
         Run(
@@ -41,7 +41,7 @@ def train(task_name: str, method: str, params: Params, root: Path = Path()) -> l
         )
         for seed in range(params.seeds)
     ]
-    results = carry_out_all(runs, f"train {task_name} {method}")
+    results = fan_out(runs, carry_out, f"train {task_name} {method}")
     missed: dict[str, int] = {}
     for result in results:
         for sentence, count in result["unlabelled"].items():
