@@ -80,8 +80,7 @@ def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> T
             absent.append(f"{task.name}: a film of the student ({error}).")
     labels = data / "labels" / task.name / "labels.parquet"
     if labels.exists():
-        instructions = read_instructions(labels, task.name, playable.grammar)
-        actors["Teacher"] = teacher_actor(playable, instructions, params.evaluate.seed)
+        actors["Teacher"] = teacher_actor(playable, read_instructions(labels, task.name), params.evaluate.seed)
     films = []
     for actor, act in actors.items():
         path = folder / f"{task.name}-{actor.lower()}.gif"
