@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types parity bench lock clean
+.PHONY: help install run paper paper-map test lint types parity bench lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -25,6 +25,14 @@ $(STAMP): requirements.lock pyproject.toml
 run: $(STAMP) ## run every stage that has changed, then print the table and where the report is
 	@dvc repro
 	@llm4teach summary
+
+paper: run ## every MiniGrid experiment of the paper, and more, on all cores; what is done is kept
+	@llm4teach paper
+	@llm4teach report
+
+paper-map: run ## the same with the paper's kind of network: hours
+	@llm4teach paper --only map
+	@llm4teach report
 
 test: $(STAMP) lint types ## lint, type-check and test
 	@python -m pytest

@@ -122,6 +122,17 @@ def report(
 
 
 @app.command()
+def paper(
+    only: Annotated[list[str] | None, typer.Option(help="An experiment's name; may be repeated.")] = None,
+    params: ParamsOption = PARAMS,
+) -> None:
+    """Carry out the paper's experiments, all that are not done yet; `report` then shows them."""
+    from stages.paper import paper as stage
+
+    stage(_load(params), only or [])
+
+
+@app.command()
 def summary() -> None:
     """Print the table of the last report, and where its page is."""
     from stages.report import summary as text

@@ -60,12 +60,12 @@ def _offer_all_options(
 ) -> None:
     """Label descriptions with an even choice among all options that can start there."""
     for description in descriptions:
-        plans = [Plan((option,)) for option in _startable(description, grammar)]
+        plans = [Plan((option,)) for option in startable_options(description, grammar)]
         shares = tuple(PlanShare(plan, 1 / len(plans), str(plan)) for plan in plans)
         instructions[description.state_id] = SoftInstruction(description, shares, 0.0 if plans else 1.0)
 
 
-def _startable(description: Description, grammar: Grammar) -> list[Option]:
+def startable_options(description: Description, grammar: Grammar) -> list[Option]:
     """Every option of the grammar whose object is where the option needs it."""
     options = []
     for spec in grammar.options:

@@ -1,4 +1,4 @@
-"""Several students at once: one process per core, one progress view, and Ctrl-C that loses nothing."""
+"""Many jobs at once: one process per core, one progress view, and Ctrl-C that loses nothing."""
 
 from __future__ import annotations
 
@@ -7,35 +7,56 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from pipeline.student.run import Interrupted, Run, carry_out
+
+class Job(Protocol):
+    """Something to carry out; `name` is what the progress view calls it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+Result = TypeVar("Result")
+Work = Callable[[AnyJob, Callable[[int, int], None], Callable[[], bool]], Result]
+"""Carries out one job: it reports (done, of) now and then, and raises Interrupted soon after the last one says so."""
+
+
+class Interrupted(Exception):
+    """A job was asked to stop; what it needs to go on is on disk, and the same command goes on from there."""
+
+    exit_code = 130
+
+    def __init__(self, message: str = "stopped; everything is kept, and the same command goes on from here") -> None:
+        super().__init__(message)
+
 
 _stop: Any = None
 _news: Any = None
 
 
-def carry_out_all(runs: Sequence[Run], title: str) -> list[dict[str, Any]]:
-    """Carry out all runs, each core one at a time; returns their last curve rows in order.
+def fan_out(jobs: Sequence[AnyJob], work: Work[AnyJob, Result], title: str) -> list[Result]:
+    """Carry out all jobs, each core one at a time; returns their results in order.
 
-    On SIGINT or SIGTERM every run writes its checkpoint and Interrupted is raised. An error in a run is raised here
-    once the others are done.
+    `work` is a function of a module, since it travels to other processes. On SIGINT or SIGTERM every job is asked to
+    stop, and Interrupted is raised. An error in a job is raised here once the others are done.
     """
-    workers = min(len(runs), os.cpu_count() or 1)
-    with _progress(runs, title) as show, _stoppable() as stop_requested:
-        if workers == 1:
-            return [carry_out(run, partial(show, k), stop_requested.is_set) for k, run in enumerate(runs)]
+    workers = min(len(jobs), os.cpu_count() or 1)
+    with _progress(jobs, title) as show, _stoppable() as stop_requested:
+        if workers <= 1:
+            return [work(job, partial(show, k), stop_requested.is_set) for k, job in enumerate(jobs)]
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.SimpleQueue()
         relay = threading.Thread(target=_relay, args=(news, show), daemon=True)
         relay.start()
         try:
             with ProcessPoolExecutor(workers, context, _start_worker, (stop, news)) as pool:
-                futures = [pool.submit(_work, k, run) for k, run in enumerate(runs)]
+                futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
                 while any(not future.done() for future in futures):
                     if stop_requested.wait(0.05):
                         stop.set()
@@ -67,8 +88,10 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _work(number: int, run: Run) -> dict[str, Any]:
-    return carry_out(run, lambda done, of: _news.put((number, done, of)), _stop.is_set)
+def _work(work: Callable[..., Any], number: int, job: Any) -> Any:
+    result = work(job, lambda done, of: _news.put((number, done, of)), _stop.is_set)
+    _news.put((number, 1, 1))
+    return result
 
 
 def _relay(news: Any, show: Any) -> None:
@@ -90,34 +113,45 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(runs: Sequence[Run], title: str) -> Iterator[Any]:
-    """A function (run, done, of) that shows progress on stderr: a bar on a terminal, now and then a line elsewhere."""
+def _progress(jobs: Sequence[Job], title: str) -> Iterator[Any]:
+    """A function (job's number, done, of) that shows progress on stderr: bars on a terminal, a few lines elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        with _lines(runs, title) as show:
+        with _lines(len(jobs), title) as show:
             yield show
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        bars = [progress.add_task(f"{title} seed {run.seed}", total=None) for run in runs]
-        yield lambda k, done, of: progress.update(bars[k], completed=done, total=of)
+        whole = progress.add_task(title, total=len(jobs))
+        shares = [0.0] * len(jobs)
+        bars: dict[int, Any] = {}
+
+        def show(number: int, done: int, of: int) -> None:
+            shares[number] = done / of if of else 1.0
+            progress.update(whole, completed=sum(shares))
+            if number not in bars:
+                bars[number] = progress.add_task(f"  {jobs[number].name}")
+            progress.update(bars[number], completed=done, total=of, visible=shares[number] < 1)
+
+        yield show
 
 
 @contextmanager
-def _lines(runs: Sequence[Run], title: str) -> Iterator[Any]:
-    """Progress as lines on stderr, one per tenth of all iterations."""
-    done_by_run = [0.0] * len(runs)
+def _lines(jobs: int, title: str) -> Iterator[Any]:
+    """Progress as lines on stderr, one per quarter of all there is to do for few jobs, one per job for many."""
+    steps = max(4, jobs)
+    shares = [0.0] * jobs
     shown = 0
 
     def show(number: int, done: int, of: int) -> None:
         nonlocal shown
-        done_by_run[number] = done / of if of else 1.0
-        tenth = int(10 * sum(done_by_run) / len(runs))
-        if tenth > shown:
-            shown = tenth
-            print(f"{title}: {tenth * 10}%", file=sys.stderr, flush=True)
+        shares[number] = done / of if of else 1.0
+        step = int(steps * sum(shares) / jobs)
+        if step > shown:
+            shown = step
+            print(f"{title}: {step / steps:.0%}", file=sys.stderr, flush=True)
 
     yield show

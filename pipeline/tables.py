@@ -22,7 +22,7 @@ from pipeline.files import write_bytes
 from pipeline.instructions import TOLERANCE, Description, Grammar, Option, Plan, PlanShare, SoftInstruction
 
 SCHEMA_VERSION = 1
-ROW_GROUP = 8192
+ROW_GROUP = 2048
 
 _option = pa.struct([("name", pa.string()), ("args", pa.list_(pa.string()))])
 _plan = pa.struct(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.fan_out import fan_out
 from pipeline.params import Params
-from pipeline.student.fan_out import carry_out_all
-from pipeline.student.run import Run
+from pipeline.student.run import Run, carry_out
 from pipeline.student.saved import read_config
 from pipeline.tasks.base import get_task
 
@@ -38,6 +38,6 @@ def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -
     ]
     for run in runs:
         read_config(folder / "taught" / str(run.seed))  # before hours of work on the others, not after
-    results = carry_out_all(runs, f"finetune {task_name} {method}")
+    results = fan_out(runs, carry_out, f"finetune {task_name} {method}")
     print(f"{task_name} {method}: {len(runs)} students finished after {params.schedule.iterations} iterations")
     return results

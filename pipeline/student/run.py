@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import __version__
+from pipeline.fan_out import Interrupted
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule, Train
 from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
@@ -46,14 +47,10 @@ class Run:
     out: Path
     root: Path
 
-
-class Interrupted(Exception):
-    """A run was asked to stop; its checkpoint is written, and the same run goes on from there."""
-
-    exit_code = 130
-
-    def __init__(self, message: str = "stopped; everything is kept, and the same command goes on from here") -> None:
-        super().__init__(message)
+    @property
+    def name(self) -> str:
+        """What the progress view calls it."""
+        return f"{self.phase} {self.task} {self.method}, seed {self.seed}"
 
 
 def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[], bool]) -> dict[str, Any]:
@@ -78,7 +75,7 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         examples = read_examples(run.states, task, run.labels)
         warm_start(learner.student, examples, run.schedule, run.train.warm_start, np.random.default_rng([run.seed, 1]))
         learner.seconds += time.perf_counter() - started
-    key = run_key(_identity(run), learner.student.weights(), learner.student.optimiser())
+    key = run_key(identity(run), learner.student.weights(), learner.student.optimiser())
     path = checkpoint_path(run.root, run.task, run.method, run.phase, run.seed)
     curve: list[dict[str, float]] = []
     found = load_checkpoint(path, key)
@@ -121,7 +118,7 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     }
 
 
-def _identity(run: Run) -> dict[str, Any]:
+def identity(run: Run) -> dict[str, Any]:
     """Everything but the starting weights that decides the run's numbers."""
     labels = None
     if run.labels is not None:

@@ -1,0 +1,154 @@
+"""What an experiment is: a question, tasks, and variants of how a student is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pipeline.experiments.label_changes import LabelChange, by_logprobs, hard, missing, noise, samples
+from pipeline.params import Params, Schedule
+
+DOORKEY = ("SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to teach a student: what differs from params.yaml.
+
+    method    llm4teach, rl or hierarchical
+    schedule  changes to the schedule's keys; `steps` stands for the environment steps of both phases together
+    train     changes to the `train` section's keys
+    labels    what is done to the label table first
+    """
+
+    name: str
+    method: str = "llm4teach"
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    labels: LabelChange | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named experiment; `question` is what its figure answers, `paper` where the paper asks it (empty: nowhere)."""
+
+    name: str
+    question: str
+    paper: str
+    tasks: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    seeds: int
+
+
+def applied(schedule: Schedule, changes: Mapping[str, Any]) -> Schedule:
+    """A schedule with changes, checked anew; `steps` sets how long the teacher-free phase lasts."""
+    changes = dict(changes)
+    steps = changes.pop("steps", None)
+    changed = Schedule.model_validate({**schedule.model_dump(), **changes})
+    if steps is None:
+        return changed
+    iterations = round(steps / (changed.envs * changed.horizon))
+    return changed.model_copy(update={"finetune": max(0, iterations - changed.i2)})
+
+
+def experiments(params: Params) -> tuple[Experiment, ...]:
+    """All experiments of `make paper`, and the map network's long runs (`make paper-map`), on the params' schedule."""
+    i2 = params.schedule.i2
+    top = params.schedule.lambda_0
+    floor = top / 100  # the paper's lambda_c is a hundredth of its lambda_0
+    return (
+        Experiment(
+            "methods",
+            "What is the teacher worth, with the same network?",
+            "Fig. 3, Table 3",
+            DOORKEY,
+            (
+                Variant("llm4teach"),
+                Variant("rl", method="rl", schedule={"steps": 3_000_000}),
+                Variant("hierarchical", method="hierarchical"),
+            ),
+            seeds=5,
+        ),
+        Experiment(
+            "long",
+            "How good does a student become with six times the steps?",
+            "",
+            DOORKEY,
+            (Variant("6M steps", schedule={"steps": 6_000_000}),),
+            seeds=3,
+        ),
+        Experiment(
+            "teacher-kind",
+            "Do soft instructions teach faster than hard ones, and do logprobs do as well as samples?",
+            "Fig. 4",
+            ("DivergedDoorKey",),
+            (
+                Variant("soft, samples", labels=partial(samples, 10)),
+                Variant("soft, logprobs", labels=by_logprobs),
+                Variant("hard", labels=hard),
+            ),
+            seeds=5,
+        ),
+        Experiment(
+            "annealing",
+            "Does only the stepwise schedule work?",
+            "A.7, Fig. 7",
+            ("ColoredDoorKey", "DivergedDoorKey"),
+            (
+                Variant("constant", schedule={"lambda_0": floor, "lambda_c": floor, "i1": 0, "i2": 2 * i2}),
+                Variant("linear", schedule={"lambda_c": 0.0, "i1": i2, "i2": i2}),
+                Variant("linear, twice as long", schedule={"lambda_c": 0.0, "i1": 2 * i2, "i2": 2 * i2}),
+                Variant("stepwise", schedule={"lambda_c": floor, "i1": i2, "i2": 2 * i2}),
+            ),
+            seeds=5,
+        ),
+        Experiment(
+            "samples",
+            "How many answers per description are enough?",
+            "A.3",
+            ("ColoredDoorKey", "DivergedDoorKey"),
+            tuple(Variant(f"{n}", labels=partial(samples, n)) for n in (1, 3, 10, 30)),
+            seeds=5,
+        ),
+        Experiment(
+            "noise",
+            "How wrong may a teacher be before the student suffers?",
+            "",
+            ("LavaDoorKey", "ColoredDoorKey"),
+            tuple(Variant(f"{mass:.0%}", labels=partial(noise, mass)) for mass in (0.0, 0.25, 0.5, 0.75, 1.0)),
+            seeds=3,
+        ),
+        Experiment(
+            "missing",
+            "How incomplete may a label table be before the student suffers?",
+            "",
+            ("LavaDoorKey", "ColoredDoorKey"),
+            tuple(Variant(f"{share:.0%}", labels=partial(missing, share)) for share in (0.0, 0.25, 0.5, 0.75)),
+            seeds=3,
+        ),
+        Experiment(
+            "warm-start",
+            "Is an offline warm start on the collected states worth its time?",
+            "",
+            ("SimpleDoorKey", "ColoredDoorKey"),
+            (Variant("without"), Variant("200 gradient steps", train={"warm_start": 200})),
+            seeds=3,
+        ),
+        Experiment(
+            "map",
+            "Does what the paper claims hold with a network like its own, over the remembered map?",
+            "Fig. 3",
+            DOORKEY,
+            tuple(
+                Variant(method, method=method, train={"network": "map"}, schedule={"lr": 1e-3, "steps": 4_000_000})
+                for method in ("llm4teach", "rl", "hierarchical")
+            ),
+            seeds=3,
+        ),
+    )
+
+
+SEPARATE = ("map",)
+"""Experiments that take hours: only `make paper-map` runs them."""
