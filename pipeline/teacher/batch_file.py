@@ -40,6 +40,8 @@ def ask_by_files(
     written = write_files(asked, folder, "requests")
     first = written[0][0]
     reasons = "".join(f"\n  failed before: {reason}" for reason in importer.reasons)
+    if importer.foreign:
+        reasons += f"\n  {importer.foreign} results were of other settings, states or models, and passed over"
     files = ", ".join(f"{path} ({count} requests)" for path, count in written)
     raise LabellingStopped(
         f"{task.name}: {importer.kept} answers read, {missing} are missing and asked for in {files}{reasons}\n"

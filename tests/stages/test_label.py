@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,21 @@ def test_a_state_whose_id_is_not_its_texts_is_refused(tmp_path: Path) -> None:
     write_table(tmp_path / "data/states/SimpleDoorKey.parquet", [row], STATES)
     with pytest.raises(TableError, match="not the sha256"):
         label("SimpleDoorKey", settings(), tmp_path)
+
+
+def test_tables_of_several_row_groups_are_whole(tmp_path: Path) -> None:
+    states = ({"task": "T", "state_id": str(n), "sees": [], "holds": None, "state_count": n} for n in range(5000))
+    write_table(tmp_path / "many.parquet", states, STATES)
+    assert read_table(tmp_path / "many.parquet", STATES)["state_count"].to_pylist() == list(range(5000))
+
+
+def test_a_failed_stream_leaves_the_old_table(tmp_path: Path) -> None:
+    def broken() -> Iterator[dict[str, Any]]:
+        yield {"task": "new"}
+        raise RuntimeError("half way")
+
+    write_table(tmp_path / "table.parquet", [{"task": "old"}], STATES)
+    with pytest.raises(RuntimeError, match="half way"):
+        write_table(tmp_path / "table.parquet", broken(), STATES)
+    assert read_table(tmp_path / "table.parquet", STATES)["task"].to_pylist() == ["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]

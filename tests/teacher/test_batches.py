@@ -90,6 +90,13 @@ def test_only_what_failed_is_asked_for_again(labels: Path, tmp_path: Path) -> No
     assert not any("duplicate" in (r["error"] or "") for r in responses)
 
 
+def test_results_of_another_set_up_are_passed_over_and_counted(labels: Path, tmp_path: Path) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
+    stop_for_answers(tmp_path)
+    write_results(tmp_path, "results-1.jsonl", [answer(server, line) for line in requests_in(tmp_path)])
+    assert "12 results were of other settings" in stop_for_answers(tmp_path, temperature=0.3)
+
+
 def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:
     stop_for_answers(tmp_path)
     (tmp_path / "batches/Lamps/results-1.jsonl").write_text('\n{"custom_id": "somebody elses"}\n')
