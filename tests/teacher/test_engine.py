@@ -226,3 +226,16 @@ def test_a_quota_that_is_used_up_by_the_last_answer_is_no_reason_to_stop(serve_a
 def test_what_the_labelling_sets_itself_cannot_be_overridden() -> None:
     with pytest.raises(ParamsError, match="extra_body can't hold n, stream"):
         settings("http://localhost/v1").replaced({"extra_body": {"n": 3, "stream": True, "min_p": 0.1}})
+
+
+def test_the_system_message_and_the_address_are_part_of_a_request(serve: Any, labels: Path, tmp_path: Path) -> None:
+    one, two = serve(labels), serve(labels)
+    keys = []
+    for url in (one.url, two.url, two.url):
+        _, responses = label_all(STATES[:1], settings(url), tmp_path)
+        keys.append(responses[0]["request_key"])
+        if len(keys) == 2:
+            (tmp_path / "prompts").mkdir()
+            (tmp_path / "prompts/chain_of_thought.system.txt").write_text("$rules\nTake care.\n")
+    assert len(set(keys)) == 3
+    assert (one.replay.served["requests"], two.replay.served["requests"]) == (1, 2)
