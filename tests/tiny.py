@@ -28,7 +28,7 @@ CONTENT: dict[str, Any] = {
         "tiny": {
             "envs": 8, "horizon": 16, "epochs": 2, "minibatch": 32, "lr": 4e-3, "lr_end": 2e-4, "entropy": 0.01,
             "entropy_end": 0.001, "value": 0.5, "gamma": 0.99, "gae": 0.97, "clip": 0.2, "grad_norm": 0.5,
-            "lambda_0": 2.0, "lambda_c": 0.0, "i1": 4, "i2": 6, "finetune": 4,
+            "lambda_0": 2.0, "lambda_c": 0.1, "i1": 4, "i2": 6, "finetune": 4,
         }
     },
     "evaluate": {"episodes": 20, "acting": ["sampled", "argmax"], "seed": 0},

@@ -1,0 +1,84 @@
+"""The collect stage: each distinct description once, with true examples, from layouts of the training split only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import TASK, params
+
+from pipeline.collection import EXAMPLES
+from pipeline.instructions import Description
+from pipeline.tables import STATES, read_table
+from pipeline.tasks.base import BUILT_IN, UnknownTask, get_task
+from pipeline.tasks.doorkey.engine import DoorKeyBatch
+from stages.collect import collect
+
+
+def rows(root: Path, task: str = TASK, **changes: Any) -> list[dict[str, Any]]:
+    path = collect(task, params({f"collect.{name}": value for name, value in changes.items()}), root)
+    assert path == root / "data/states" / f"{task}.parquet"
+    return read_table(path, STATES).to_pylist()
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_examples_show_the_state_that_they_stand_for(tmp_path: Path, name: str) -> None:
+    task = get_task(name)
+    found = rows(tmp_path, name)
+    assert len(found) >= 4
+    for row in found:
+        description = Description(tuple(row["sees"]), row["holds"])
+        assert (row["task"], row["state_id"], row["state_text"]) == (name, description.state_id, description.sentence)
+        assert row["example_key"] == "map"
+        examples = np.frombuffer(row["example_observation"], row["example_dtype"]).reshape(row["example_shape"])
+        assert 1 <= len(examples) <= EXAMPLES
+        for example in examples:
+            assert task.describe({"map": example}) == description
+
+
+def test_every_state_is_counted_once_per_behaviour(tmp_path: Path) -> None:
+    found = rows(tmp_path, steps=803, envs=16)
+    assert len({row["state_id"] for row in found}) == len(found)
+    assert [row["state_count"] for row in found] == sorted((row["state_count"] for row in found), reverse=True)
+    by_behaviour: dict[str, int] = {}
+    for row in found:
+        assert row["state_count"] == sum(entry["count"] for entry in row["counts"])
+        for entry in row["counts"]:
+            by_behaviour[entry["behaviour"]] = by_behaviour.get(entry["behaviour"], 0) + entry["count"]
+    assert by_behaviour == {"random": 800, "options": 800}  # 803 steps make 50 whole rounds of 16 environments
+
+
+def test_options_reach_what_random_actions_miss(tmp_path: Path) -> None:
+    held = Description(("door",), "key").state_id
+    assert held not in {row["state_id"] for row in rows(tmp_path, behaviours=["random"])}
+    assert held in {row["state_id"] for row in rows(tmp_path, behaviours=["options"])}
+
+
+def test_only_training_layouts_are_visited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    original = DoorKeyBatch.__init__
+
+    def recorded(self: DoorKeyBatch, task: Any, size: int, seed: int, instructions: Any, split: Any) -> None:
+        made.append(split)
+        original(self, task, size, seed, instructions, split)
+
+    monkeypatch.setattr(DoorKeyBatch, "__init__", recorded)
+    rows(tmp_path)
+    assert set(made) == {"train"}
+
+
+def test_the_seed_decides_the_table(tmp_path: Path) -> None:
+    for folder in ("one", "same"):
+        rows(tmp_path / folder)
+    rows(tmp_path / "other", seed=1)
+    one, same, other = (
+        (tmp_path / f / "data/states" / f"{TASK}.parquet").read_bytes() for f in ("one", "same", "other")
+    )
+    assert one == same != other
+
+
+def test_an_unknown_task_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnknownTask, match="there are SimpleDoorKey"):
+        collect("Nope", params(), tmp_path)

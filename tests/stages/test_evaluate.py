@@ -1,0 +1,106 @@
+"""The evaluate stage: one row per held-out episode, for students and for the teacher alone, and its metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import TASK, llm4teach, params, publish, write_params
+
+from pipeline.params import ParamsError
+from pipeline.statistics import wilson_interval
+from pipeline.student.saved import StudentError
+from pipeline.tables import EPISODES, read_table
+from pipeline.tasks.base import get_task, split_of
+from stages.evaluate import evaluate
+from stages.finetune import finetune
+from stages.train import train
+
+EPISODES_EACH = params().evaluate.episodes
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with labels, and one student that is ready."""
+    root = tmp_path_factory.mktemp("ready")
+    publish(root)
+    train(TASK, "llm4teach", params(), root)
+    finetune(TASK, "llm4teach", params(), root)
+    return root
+
+
+def rows(root: Path, method: str) -> list[dict[str, Any]]:
+    return read_table(root / "data/evaluations" / TASK / f"{method}.parquet", EPISODES).to_pylist()
+
+
+@pytest.mark.parametrize(("method", "seed"), [("llm", None), ("llm4teach", 0)])
+def test_each_held_out_layout_is_played_once_per_way_of_acting(root: Path, method: str, seed: int | None) -> None:
+    task = get_task(TASK)
+    metrics = evaluate(TASK, method, params(), root)
+    assert json.loads((root / "data/evaluations" / TASK / f"{method}.json").read_text()) == metrics
+    found = rows(root, method)
+    assert len(found) == 2 * EPISODES_EACH
+    for acting in ("sampled", "argmax"):
+        mine = [row for row in found if row["acting"] == acting]
+        codes = [task.layout_code(row["layout_seed"]) for row in mine]
+        assert len(set(codes)) == EPISODES_EACH
+        assert {split_of(code) for code in codes} == {"test"}
+        successes = sum(row["success"] for row in mine)
+        assert metrics[acting]["success"] == successes / EPISODES_EACH
+        low, high = wilson_interval(successes, EPISODES_EACH)
+        assert (metrics[acting]["success_low"], metrics[acting]["success_high"]) == pytest.approx((low, high))
+        assert metrics[acting]["length"] == pytest.approx(np.mean([row["episode_length"] for row in mine]))
+    assert {(row["task"], row["method"], row["seed"], row["split"]) for row in found} == {(TASK, method, seed, "test")}
+
+
+def test_what_a_row_says_fits_together(root: Path) -> None:
+    evaluate(TASK, "llm", params(), root)
+    horizon = get_task(TASK).horizon
+    found = rows(root, "llm")
+    assert any(row["success"] for row in found)
+    for row in found:
+        assert (row["end"] == "success") == row["success"]
+        assert 1 <= row["episode_length"] <= horizon
+        expected = 1 - 0.9 * row["episode_length"] / horizon if row["success"] else 0
+        assert row["episode_return"] == pytest.approx(expected)
+        assert 0 <= row["idle_steps"] <= row["episode_length"]
+
+
+def test_the_seed_decides_the_sampled_actions_only(root: Path) -> None:
+    evaluate(TASK, "llm", params(), root)
+    first, content = rows(root, "llm"), (root / "data/evaluations" / TASK / "llm.parquet").read_bytes()
+    evaluate(TASK, "llm", params(), root)
+    assert (root / "data/evaluations" / TASK / "llm.parquet").read_bytes() == content
+    evaluate(TASK, "llm", params({"evaluate.seed": 1}), root)
+    other = rows(root, "llm")
+    assert [row["layout_seed"] for row in other] == [row["layout_seed"] for row in first]
+    assert [row for row in other if row["acting"] == "argmax"] == [row for row in first if row["acting"] == "argmax"]
+    assert other != first
+
+
+def test_json_is_all_that_is_printed(root: Path) -> None:
+    write_params(root / "params.yaml")
+    done = llm4teach(root, "evaluate", "--task", TASK, "--method", "llm", "--json")
+    assert json.loads(done.stdout) == json.loads((root / "data/evaluations" / TASK / "llm.json").read_text())
+
+
+def test_what_is_missing_or_too_much_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError, match=r"final/1/config\.json: there is no such file"):
+        evaluate(TASK, "llm4teach", params({"seeds": 2}), root)
+    config = root / "data/students" / TASK / "llm4teach/final/0/config.json"
+    before = config.read_text()
+    config.write_text(before.replace("egocentric", "spiral"))
+    with pytest.raises(StudentError, match="no such network: 'spiral'"):
+        evaluate(TASK, "llm4teach", params(), root)
+    config.write_text(before)
+
+    def too_few(*_: Any) -> np.ndarray:
+        raise ValueError("only 3 different layouts found for the test split, 20 wanted")
+
+    monkeypatch.setattr(type(get_task(TASK)), "layout_seeds", too_few)
+    with pytest.raises(ParamsError, match=r"evaluate\.episodes: SimpleDoorKey: only 3 different layouts"):
+        evaluate(TASK, "llm", params(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
