@@ -239,3 +239,17 @@ def test_the_system_message_and_the_address_are_part_of_a_request(serve: Any, la
             (tmp_path / "prompts/chain_of_thought.system.txt").write_text("$rules\nTake care.\n")
     assert len(set(keys)) == 3
     assert (one.replay.served["requests"], two.replay.served["requests"]) == (1, 2)
+
+
+def test_with_a_seed_single_answers_are_the_same_draws_as_ten_at_once(serve: Any, labels: Path, tmp_path: Path) -> None:
+    ten, single = serve(labels), serve(labels, "one")
+    rows, _ = label_all(STATES, settings(ten.url, seed=5), tmp_path / "ten")
+    again, _ = label_all(STATES, settings(single.url, seed=5), tmp_path / "single")
+    assert content(again) == content(rows)
+    assert any(len(row["plans"]) == 2 for row in rows)
+
+
+def test_refusals_slow_the_engine_down(serve: Any, labels: Path, tmp_path: Path) -> None:
+    server = serve(labels, concurrency=2, latency_s=0.1)
+    check_complete(*label_all(STATES, settings(server.url, concurrency=12, attempts=100), tmp_path))
+    assert server.replay.served["refused"] < 40
