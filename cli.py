@@ -30,8 +30,8 @@ app.add_typer(teacher_app, name="teacher")
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4teach tasks` lists them.")]
 ParamsOption = Annotated[Path, typer.Option("--params", help="The params file.")]
-TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach or rl.")]
-EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher alone), llm4teach or rl.")]
+TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach, rl or hierarchical.")]
+EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher), llm4teach, rl or hierarchical.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline.yaml_file import YamlError, read_yaml
 
-Trained = Literal["llm4teach", "rl"]
+Trained = Literal["llm4teach", "rl", "hierarchical"]
 TRAINED_METHODS: tuple[str, ...] = get_args(Trained)
 """Methods that train students; the untrained teacher, `llm`, is only evaluated."""
 Acting = Literal["sampled", "argmax"]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from pipeline.student.advantages import gae
 from pipeline.student.annealing import linear, teacher_weight
 from pipeline.student.student import Rollout, Student, UpdateSettings
 from pipeline.tasks.base import Batch, Task
+
+if TYPE_CHECKING:
+    from pipeline.student.hierarchical import PolicyOverTeachers
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Learner:
     make_student  makes the student from a random generator
     instructions  the label table by state_id, or None
     seed          of layouts, sampled actions, initial weights and minibatches
+    make_over_teachers  makes the policy over the option policies that then teach in the label table's place
     """
 
     def __init__(
@@ -54,18 +59,22 @@ class Learner:
         make_student: Callable[[np.random.Generator], Student],
         instructions: Mapping[str, SoftInstruction] | None,
         seed: int,
+        make_over_teachers: Callable[[np.random.Generator], PolicyOverTeachers] | None = None,
     ) -> None:
         self.task = task
         self.schedule = schedule
         self.phase = phase
         self.iteration = phase.first
         self.seconds = 0.0
-        self._has_teacher = instructions is not None
+        self._has_labels = instructions is not None
         self.unlabelled: Counter[int] = Counter()
         self._rng = np.random.default_rng([seed, phase.first])
         self.student = make_student(np.random.default_rng([seed, 0]))
         self.batch = task.make_batch(schedule.envs, int(self._rng.integers(2**31)), instructions, "train")
-        self._buffers = _Buffers(schedule, self.batch, self.student)
+        self._over_teachers = make_over_teachers and make_over_teachers(np.random.default_rng([seed, 3]))
+        options = self._over_teachers.options if self._over_teachers else ()
+        self._follow = self.batch.option_policies(options) if options else None
+        self._buffers = _Buffers(schedule, self.batch, self.student, len(options))
 
     @property
     def done(self) -> bool:
@@ -75,7 +84,8 @@ class Learner:
     @property
     def _teacher_weight(self) -> float:
         """lambda of the present iteration; a method without teacher has none, whatever the schedule says."""
-        return teacher_weight(self.schedule, self.iteration) if self._has_teacher else 0.0
+        has_teacher = self._has_labels or self._over_teachers is not None
+        return teacher_weight(self.schedule, self.iteration) if has_teacher else 0.0
 
     def iterate(self) -> dict[str, float]:
         """One iteration; returns its row of the training curve (see `CURVE_COLUMNS`)."""
@@ -95,7 +105,10 @@ class Learner:
             entropy=linear(schedule.entropy, schedule.entropy_end, i, schedule.iterations),
             teacher=weight,
         )
-        losses = self.student.update(b.rollout(), orders, settings)
+        rollout = b.rollout()
+        losses = self.student.update(rollout, orders, settings)
+        if self._over_teachers and weight > 0:
+            self._over_teachers.update(rollout, b.flat_options(), orders, settings)
         self.iteration += 1
         self.seconds += time.perf_counter() - started
         return {
@@ -120,7 +133,9 @@ class Learner:
             student.encode(batch.observation, b.features[t])
             b.teacher[t] = batch.teacher
             b.labelled[t] = batch.labelled
-            if teaching and not batch.labelled.all():
+            if teaching and self._follow:
+                b.options[t] = self._follow()
+            elif teaching and not batch.labelled.all():
                 missed = batch.description[~batch.labelled]
                 unlabelled += len(missed)
                 self.unlabelled.update(missed.tolist())
@@ -133,6 +148,9 @@ class Learner:
             b.episode_lengths[t] = finished.episode_length
         student.encode(batch.observation, b.features[horizon])  # only the value of the state after the last step counts
         student.act(b.features[horizon], uniforms[horizon], b.actions[horizon], b.log_probs[horizon], b.values[horizon])
+        if teaching and self._over_teachers:
+            rollout = b.rollout()
+            self._over_teachers.mix(rollout.features, b.flat_options(), rollout.teacher, rollout.labelled)
         ended = b.dones
         means = {
             "success": b.successes[ended].mean() if ended.any() else np.nan,
@@ -146,10 +164,12 @@ class Learner:
         generator = self._rng.bit_generator.state
         words = [generator["state"]["state"], generator["state"]["inc"]]
         rng = [word >> shift & 0xFFFFFFFFFFFFFFFF for word in words for shift in (0, 64)]
+        over_teachers = self._over_teachers.state() if self._over_teachers else {}
         return {
             **{f"student.{name}": value for name, value in self.student.weights().items()},
             **{f"optimiser.{name}": value for name, value in self.student.optimiser().items()},
             **{f"batch.{name}": value for name, value in self.batch.state().items()},
+            **{f"over_teachers.{name}": value for name, value in over_teachers.items()},
             "rng": np.array([*rng, generator["has_uint32"], generator["uinteger"]], np.uint64),
             "iteration": np.array([self.iteration]),
             "seconds": np.array([self.seconds]),
@@ -165,6 +185,8 @@ class Learner:
         self.student.load_weights(part("student."))
         self.student.load_optimiser(part("optimiser."))
         self.batch.load_state(part("batch."))
+        if self._over_teachers:
+            self._over_teachers.load_state(part("over_teachers."))
         low, high, inc_low, inc_high, has_uint32, uinteger = (int(word) for word in state["rng"])
         self._rng.bit_generator.state = {
             "bit_generator": "PCG64",
@@ -185,9 +207,12 @@ CURVE_COLUMNS = (
 
 
 class _Buffers:
-    """The arrays of one iteration, allocated once: [horizon, rows, ...], what acting fills with one more at the end."""
+    """The arrays of one iteration, allocated once: [horizon, rows, ...], what acting fills with one more at the end.
 
-    def __init__(self, schedule: Schedule, batch: Batch, student: Student) -> None:
+    options  how many option policies teach
+    """
+
+    def __init__(self, schedule: Schedule, batch: Batch, student: Student, options: int) -> None:
         self.shape = (schedule.horizon, batch.rows)
         one_more = (schedule.horizon + 1, batch.rows)
         self._features = student.features(one_more[0] * one_more[1])
@@ -204,6 +229,11 @@ class _Buffers:
         self.advantages = np.zeros(self.shape, np.float32)
         self.teacher = np.zeros((*self.shape, *batch.teacher.shape[1:]), np.float32)
         self.labelled = np.zeros(self.shape, np.bool_)
+        self.options = np.zeros((*self.shape, options, *batch.teacher.shape[1:]), np.float32)
+
+    def flat_options(self) -> np.ndarray:
+        """Each option's own policy in every step: float32[steps x environments, options, ...]."""
+        return self.options.reshape(self.rewards.size, *self.options.shape[2:])
 
     def rollout(self) -> Rollout:
         """The same numbers, flat."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.params import ParamsError, Train
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
+
+if TYPE_CHECKING:
+    from pipeline.student.hierarchical import PolicyOverTeachers
 
 
 def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
@@ -30,6 +34,15 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     from pipeline.student.torch_student import TorchStudent
 
     return TorchStudent(train.network, task.cell_kinds, _checked(train.device), rng)
+
+
+def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> PolicyOverTeachers:
+    """The policy over the task's options for the method `hierarchical`. Raises ParamsError as `make_student` does."""
+    if importlib.util.find_spec("torch") is None:
+        raise ParamsError("methods: 'hierarchical' needs torch, which is not installed")
+    from pipeline.student.hierarchical import PolicyOverTeachers, options_of
+
+    return PolicyOverTeachers(options_of(task.grammar), train.network, _checked(train.device), rng)
 
 
 def _checked(device: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule, Train
 from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import Learner, Phase
-from pipeline.student.make import make_student
+from pipeline.student.make import make_over_teachers, make_student
 from pipeline.student.saved import CONFIG, CURVE, WEIGHTS, load_student, save_student
 from pipeline.student.tracking import EventLog, read_curve, write_curve
 from pipeline.student.warm_start import read_examples, warm_start
@@ -60,7 +61,15 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     """
     task = get_task(run.task)
     phase = Phase.of(run.phase, run.schedule)
-    learner = Learner(task, run.schedule, phase, lambda rng: make_student(task, run.train, rng), run.labels, run.seed)
+    learner = Learner(
+        task,
+        run.schedule,
+        phase,
+        lambda rng: make_student(task, run.train, rng),
+        run.labels,
+        run.seed,
+        partial(make_over_teachers, task, run.train) if (run.method, run.phase) == ("hierarchical", "train") else None,
+    )
     seconds_before = 0.0
     earlier: list[dict[str, Any]] = []
     if run.start is not None:

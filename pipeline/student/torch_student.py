@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.student import egocentric
 from pipeline.student.fused import BETA1, BETA2, EPSILON
 from pipeline.student.losses import llm4teach_loss
-from pipeline.student.network import EgocentricNetwork, MapNetwork
+from pipeline.student.network import make_network, on_device
+from pipeline.student.optimiser import adam_state, load_adam_state
 from pipeline.student.student import Rollout, Student, UpdateSettings
 
 
@@ -32,7 +33,7 @@ class TorchStudent(Student):
         self._egocentric = network == "egocentric"
         self._cell_kinds = cell_kinds
         self._device = torch.device(device)
-        model = EgocentricNetwork() if self._egocentric else MapNetwork()
+        model = make_network(network)
         model.initialise(rng)
         self._model = model.to(self._device)
         self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2), eps=EPSILON)
@@ -60,7 +61,7 @@ class TorchStudent(Student):
         values: np.ndarray,
     ) -> None:
         with torch.no_grad():
-            logits, predicted = self._model(**self._tensors(features))
+            logits, predicted = self._model(**on_device(features, self._device))
             all_log_probs = logits.log_softmax(-1)
             if uniforms is None:
                 chosen = logits.argmax(-1)
@@ -72,13 +73,8 @@ class TorchStudent(Student):
             log_probs[:] = all_log_probs.gather(-1, chosen[:, None]).squeeze(-1).cpu().numpy()
             values[:] = predicted.cpu().numpy()
 
-    def _tensors(self, features: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-        """Features on the device; uint16 goes as int32, since torch can't index with it."""
-        wide = {k: v.astype(np.int32) if v.dtype == np.uint16 else v for k, v in features.items()}
-        return {name: torch.from_numpy(values).to(self._device) for name, values in wide.items()}
-
     def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
-        features = self._tensors(rollout.features)
+        features = on_device(rollout.features, self._device)
         names = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
         columns = [torch.from_numpy(getattr(rollout, name)).to(self._device) for name in names]
         for group in self._adam.param_groups:
@@ -119,16 +115,7 @@ class TorchStudent(Student):
             raise ValueError(f"parameters of another network: {error}") from None
 
     def optimiser(self) -> dict[str, np.ndarray]:
-        state = {}
-        for name, parameter in self._model.named_parameters():
-            for key, value in self._adam.state.get(parameter, {}).items():
-                state[f"{name}/{key}"] = value.detach().cpu().numpy().copy()
-        return state
+        return adam_state(self._model, self._adam)
 
     def load_optimiser(self, state: Mapping[str, np.ndarray]) -> None:
-        for name, parameter in self._model.named_parameters():
-            found = {key.split("/")[1]: value for key, value in state.items() if key.split("/")[0] == name}
-            self._adam.state[parameter] = {
-                key: torch.from_numpy(np.array(value)).to("cpu" if key == "step" else self._device)
-                for key, value in found.items()
-            }
+        load_adam_state(self._model, self._adam, state)

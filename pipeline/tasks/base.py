@@ -109,6 +109,15 @@ class Batch(ABC):
     def step(self, actions: np.ndarray) -> Finished:
         """Advance all rows by one action each: integers [rows], or floats [rows, size]."""
 
+    def option_policies(self, options: Sequence[Option]) -> Callable[[], np.ndarray]:
+        """Make ready to follow options; their objects are named as in each state's description.
+
+        Returns a function that gives float32[rows, options, *space.teacher_shape]: each option's own policy in the
+        present states, zero where the option can't start or go on, or has terminated. The array is reused by its
+        next call. Raises NotImplementedError for a batch whose options can't be followed one by one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} can't follow options one by one")
+
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
         """Everything that decides the future, as plain arrays, for a checkpoint."""

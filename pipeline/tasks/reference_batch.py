@@ -7,13 +7,13 @@ faster, and a task that does is compared with it step by step.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from pipeline.instructions import Description, SoftInstruction
+from pipeline.instructions import Description, Option, SoftInstruction
 from pipeline.tasks.base import Batch, Finished, Split, Task, mix64, split_of
 
 SEEDS = 1 << 32
@@ -57,6 +57,7 @@ class ReferenceBatch(Batch):
 
     def _make_arrays(self, space: spaces.Space[Any]) -> dict[str, np.ndarray]:
         """Arrays [rows, ...] that hold one observation per environment."""
+        self._keyed = isinstance(space, spaces.Dict)
         parts = space.spaces if isinstance(space, spaces.Dict) else {"observation": space}
         for key, part in parts.items():
             if part.shape is None or part.dtype is None:
@@ -102,6 +103,23 @@ class ReferenceBatch(Batch):
             finished.episode_length[row] = len(self._actions[row])
             self._show(row, self._start(row, self._next_seed(row)) if done else observation)
         return finished
+
+    def option_policies(self, options: Sequence[Option]) -> Callable[[], np.ndarray]:
+        """See `Batch.option_policies`: `Task.follow`, row by row and option by option."""
+        policies = np.zeros((self.rows, len(options), *self.task.space.teacher_shape), np.float32)
+
+        def follow() -> np.ndarray:
+            policies[:] = 0
+            for row in range(self.rows):
+                keyed = {key: array[row] for key, array in self.observation.items()}
+                observation = keyed if self._keyed else keyed["observation"]
+                for k, option in enumerate(options):
+                    step = self.task.follow(option, observation)
+                    if not step.done and step.action is not None:
+                        policies[row, k, step.action] = 1
+            return policies
+
+        return follow
 
     def _next_seed(self, row: int) -> int:
         """The next candidate of a stream whose layout is in the split."""

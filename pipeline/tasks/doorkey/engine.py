@@ -5,16 +5,16 @@ It is trusted because tests compare it step by step with the reference environme
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.compiled import compiled
-from pipeline.instructions import SoftInstruction
+from pipeline.instructions import Option, SoftInstruction
 from pipeline.tasks.base import Batch, Finished, Split, distinct_layouts, mix64
-from pipeline.tasks.doorkey.guide import DROP, FORWARD, LEFT, PICK_UP, RIGHT, TOGGLE, teach
-from pipeline.tasks.doorkey.programs import compile_programs, describe_ids
+from pipeline.tasks.doorkey.guide import DROP, FORWARD, LEFT, PICK_UP, RIGHT, TOGGLE, follow_all, teach
+from pipeline.tasks.doorkey.programs import compile_options, compile_programs, describe_ids
 from pipeline.tasks.doorkey.vision import NOT_HERE, STEP, description_id, first_look, look, show, show_agent
 from pipeline.tasks.doorkey.worlds import (
     DOOR,
@@ -97,6 +97,13 @@ def _relabel(worlds, descriptions, labelled, policies, steps, shares, counts):
 
 
 @compiled
+def _follow(worlds, descriptions, steps, policies):
+    """Every option's own policy in every world: policies float32[worlds, options, 7]."""
+    for i in range(worlds.shape[0]):
+        follow_all(worlds[i], steps[descriptions[i]], policies[i])
+
+
+@compiled
 def _advance(
     worlds, kind, split, horizon, actions, rng, pool, descriptions, labelled, policies, steps, shares, counts,
     reward, terminated, truncated, success, returns, lengths,
@@ -151,8 +158,8 @@ class DoorKeyBatch(Batch):
         self.description = np.zeros(size, np.int32)
         self.labelled = np.zeros(size, np.bool_)
         self.teacher = np.zeros((size, ACTIONS), np.float32)
-        self.descriptions, slots = describe_ids(self._kind, task.canonical)
-        programs = compile_programs(self.descriptions, slots, instructions)
+        self.descriptions, self._slots = describe_ids(self._kind, task.canonical)
+        programs = compile_programs(self.descriptions, self._slots, instructions)
         self._labels = (
             self.description, self.labelled, self.teacher, programs.steps, programs.shares, programs.counts
         )  # fmt: skip
@@ -187,6 +194,17 @@ class DoorKeyBatch(Batch):
             f.reward, f.terminated, f.truncated, f.success, f.episode_return, f.episode_length,
         )  # fmt: skip
         return f
+
+    def option_policies(self, options: Sequence[Option]) -> Callable[[], np.ndarray]:
+        """See `Batch.option_policies`."""
+        steps = compile_options(self.descriptions, self._slots, options)
+        policies = np.zeros((self.rows, len(options), ACTIONS), np.float32)
+
+        def follow() -> np.ndarray:
+            _follow(self._worlds, self.description, steps, policies)
+            return policies
+
+        return follow
 
     def state(self) -> dict[str, np.ndarray]:
         """See `Batch.state`: the worlds' records as bytes, uint8[rows, bytes]."""

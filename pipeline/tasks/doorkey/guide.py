@@ -211,3 +211,26 @@ def teach(w, number, programs, shares, counts, policies, i):
                 break
         policies[i, action] += shares[number, plan]
     return True
+
+
+@compiled
+def follow_all(w, steps, policies):
+    """Fill policies (float32[options, 7]) with each option's own policy, zero where it idles or has terminated.
+
+    steps int8[options, 2]: operation and argument of each in a world so described; see `programs.compile_options`.
+    """
+    for k in range(steps.shape[0]):
+        for j in range(policies.shape[1]):
+            policies[k, j] = 0
+        operation = steps[k, 0]
+        argument = steps[k, 1]
+        if operation == ACT:
+            action = argument
+        elif operation == EXPLORE:
+            action = explore(w)
+        elif operation == DROP_HELD:
+            action = drop_held(w)
+        else:
+            action = go_to(w, w.place[argument])
+        if action != TERMINATED and action != IDLE:
+            policies[k, action] = 1

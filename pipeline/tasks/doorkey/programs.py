@@ -7,7 +7,7 @@ opening what was never seen can't go on), and plans that come down to the same a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,17 @@ def compile_programs(
             array[number, k, : len(steps)] = steps
             shares[number, k] = prob
     return Programs(array, shares, counts)
+
+
+def compile_options(
+    descriptions: Sequence[Description], slots: list[dict[str, int]], options: Sequence[Option]
+) -> np.ndarray:
+    """int8[48, options, 2]: each option's operation and argument for every description id, for `guide.follow_all`."""
+    steps = np.zeros((DESCRIPTION_IDS, len(options), 2), np.int8)
+    for number, (description, numbers) in enumerate(zip(descriptions, slots, strict=True)):
+        for k, option in enumerate(options):
+            steps[number, k] = _settle_option(option, description, numbers) or (ACT, IDLE)
+    return steps
 
 
 def _settle(plan: Plan, description: Description, slots: Mapping[str, int]) -> tuple[Step, ...]:

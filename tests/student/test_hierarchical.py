@@ -1,0 +1,243 @@
+"""Hierarchical Kickstarting: its mixture and losses by hand, its learning, and its runs with no label table at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from tiny import TASK, params
+
+from pipeline.fan_out import Interrupted
+from pipeline.instructions import Grammar, Option, OptionSpec
+from pipeline.params import Schedule, Train
+from pipeline.student.hierarchical import PolicyOverTeachers, log_weights, mixture_surrogate, options_of
+from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
+from pipeline.student.make import make_over_teachers, make_student
+from pipeline.student.run import Run, carry_out
+from pipeline.student.student import Rollout, UpdateSettings
+from pipeline.tasks.base import get_task
+from stages.evaluate import evaluate
+from stages.finetune import finetune
+from stages.train import train
+
+SCHEDULE = Schedule(
+    envs=8, horizon=24, epochs=2, minibatch=64, lr=4e-3, lr_end=2e-4, entropy=0.01, entropy_end=0.001, value=0.5,
+    gamma=0.99, gae=0.95, clip=0.2, grad_norm=0.5, lambda_0=2.0, lambda_c=0.5, i1=3, i2=6, finetune=2,
+)  # fmt: skip
+SETTINGS = UpdateSettings(
+    minibatch=64, learning_rate=3e-3, clip=0.2, grad_norm=0.5, value=0.5, entropy=0.0, teacher=1.0
+)
+STUDENTS = {
+    "fused": Train(schedule="tiny", update="fused"),
+    "torch": Train(schedule="tiny", update="torch"),
+    "map": Train(schedule="tiny", network="map"),
+}
+
+
+def learner(student="fused", phase="train", seed=0, hierarchical=True):
+    task, settings = get_task(TASK), STUDENTS[student]
+    over = partial(make_over_teachers, task, settings) if hierarchical else None
+    return Learner(
+        task, SCHEDULE, Phase.of(phase, SCHEDULE), partial(make_student, task, settings), None, seed, over
+    )  # fmt: skip
+
+
+def curve(a_learner, iterations=None):
+    rows = []
+    while not a_learner.done and len(rows) != iterations:
+        row = a_learner.iterate()
+        rows.append([row[name] for name in CURVE_COLUMNS if name not in ("phase", "seconds")])
+    return rows
+
+
+# -- the parts, by hand ---------------------------------------------------------------------------------------------
+
+
+def test_the_teachers_are_the_grammars_options():
+    grammar = Grammar((OptionSpec("explore"), OptionSpec("open", ("door",))), ("red key", "red door", "blue door"))
+    expected = (Option("explore"), Option("open", ("red door",)), Option("open", ("blue door",)))
+    assert options_of(grammar) == expected
+    counts = {name: len(options_of(get_task(name).grammar)) for name in ("SimpleDoorKey", "ColoredDoorKey")}
+    assert counts == {"SimpleDoorKey": 6, "ColoredDoorKey": 11}
+
+
+def test_weights_are_a_softmax_over_the_options_that_can_act():
+    left, right, nothing = [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]
+    policies = torch.tensor([[left, right, nothing], [nothing, left, nothing], [nothing, nothing, nothing]])
+    scores = torch.tensor([[0.0, math.log(3), 9.0], [5.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
+    weights = log_weights(scores, policies).exp()
+    expected = torch.tensor([[0.25, 0.75, 0.0], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
+    torch.testing.assert_close(weights, expected)
+
+
+def test_surrogate_by_hand():
+    """Two options over two actions, weights (1/4, 3/4), behaviour 1/2 everywhere.
+
+    Ratios are 0.5 where the first option's action was taken and 1.5 where the second's was; where neither advises the
+    action it is 0. Clipping at 0.2: with advantage 1, min(0.5, 0.8) and min(1.5, 1.2); with -1, min(-0.5, -0.8) and
+    min(-1.5, -1.2); an action without advice, advantage 1: min(0, 0.8).
+    """
+    weights = torch.tensor([0.25, 0.75]).repeat(5, 1)
+    policies = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).repeat(5, 1, 1)
+    actions = torch.tensor([0, 1, 0, 1, 2])
+    advantages = torch.tensor([1.0, 1.0, -1.0, -1.0, 1.0])
+    behaviour = torch.full((5,), 0.5).log()
+    terms = [0.5, 1.2, -0.8, -1.5, 0.0]
+    loss = mixture_surrogate(weights, policies, actions, behaviour, advantages, 0.2)
+    assert loss.item() == pytest.approx(-sum(terms) / 5)
+
+
+@pytest.mark.parametrize("network", ["egocentric", "map"])
+def test_at_first_every_option_that_can_act_weighs_the_same(network):
+    task = get_task("ColoredDoorKey")
+    settings = Train(schedule="tiny", network=network, update="torch")
+    student = make_student(task, settings, np.random.default_rng(0))
+    over = make_over_teachers(task, settings, np.random.default_rng(0))
+    batch = task.make_batch(16, 1)
+    follow = batch.option_policies(over.options)
+    for _ in range(15):
+        batch.step(np.random.default_rng(2).integers(3, size=16))
+    policies = follow()
+    features = student.features(16)
+    student.encode(batch.observation, features)
+    teacher, labelled = np.zeros((16, 7), np.float32), np.zeros(16, np.bool_)
+    policies[3] = 0
+    over.mix(features, policies, teacher, labelled)
+    assert labelled.tolist() == [row != 3 for row in range(16)]
+    for row in range(16):
+        able = [policy for policy in policies[row] if policy.any()]
+        expected = np.mean(able, 0) if able else np.zeros(7)
+        np.testing.assert_allclose(teacher[row], expected, atol=1e-6)
+
+
+class Bandit:
+    """One state, three options for three actions; the behaviour is even, and only the second action is good."""
+
+    ROWS = 256
+
+    def __init__(self, seed=0):
+        rng = np.random.default_rng(seed)
+        task = get_task(TASK)
+        student = make_student(task, STUDENTS["fused"], rng)
+        self.over = PolicyOverTeachers(options_of(task.grammar)[:3], "egocentric", "cpu", rng)
+        self.features = student.features(self.ROWS)
+        student.encode({"map": np.repeat(task.make_batch(1, 0).observation["map"], self.ROWS, 0)}, self.features)
+        self.policies = np.zeros((self.ROWS, 3, 7), np.float32)
+        self.policies[:, np.arange(3), np.arange(3)] = 1
+        self.rng = rng
+
+    def learn(self, updates, advantage, **settings):
+        """Returns the mixture's probabilities of the first three actions afterwards."""
+        for _ in range(updates):
+            actions = self.rng.integers(3, size=self.ROWS)
+            rollout = Rollout(
+                features=self.features,
+                actions=actions,
+                log_probs=np.full(self.ROWS, -math.log(3), np.float32),
+                advantages=np.array(advantage, np.float32)[actions],
+                returns=np.zeros(self.ROWS, np.float32),
+                teacher=np.zeros((self.ROWS, 7), np.float32),
+                labelled=np.ones(self.ROWS, np.bool_),
+            )
+            order = self.rng.permutation(self.ROWS)[None]
+            self.over.update(rollout, self.policies, order, replace(SETTINGS, **settings))
+        teacher, labelled = np.zeros((self.ROWS, 7), np.float32), np.zeros(self.ROWS, np.bool_)
+        self.over.mix(self.features, self.policies, teacher, labelled)
+        return teacher[0, :3]
+
+
+def test_weight_moves_to_the_option_with_good_advice():
+    """As far as the clipping lets it go beyond the behaviour in one go: 1.2 times a third."""
+    probs = Bandit().learn(40, (-1, 2, -1))
+    assert probs[1] > 1.2 / 3 - 0.02
+    assert probs[1] > max(probs[0], probs[2]) + 0.1
+    np.testing.assert_allclose(probs.sum(), 1, atol=1e-6)
+
+
+def test_entropy_keeps_weights_even():
+    settled = Bandit().learn(40, (-1, 2, -1))
+    kept = Bandit().learn(40, (-1, 2, -1), entropy=5.0)
+    assert abs(kept - 1 / 3).max() < 0.3 * abs(settled - 1 / 3).max()
+
+
+# -- in the learner -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_resuming_is_bit_equal(student):
+    one = learner(student)
+    curve(one, 2)
+    state = {name: value.copy() for name, value in one.state().items()}
+    expected = curve(one)
+    resumed = learner(student, seed=0)
+    resumed.load_state(state)
+    np.testing.assert_array_equal(curve(resumed), expected)
+    ends, resumed_ends = one.state(), resumed.state()
+    assert ends.keys() == resumed_ends.keys()
+    assert any(name.startswith("over_teachers.adam.") for name in ends)
+    for name in ends.keys() - {"seconds"}:
+        np.testing.assert_array_equal(ends[name], resumed_ends[name])
+
+
+def test_the_mixture_is_the_teacher():
+    one = learner()
+    row = one.iterate()
+    buffers = one._buffers
+    assert row["teacher_weight"] == 2.0
+    assert row["teacher_loss"] > 0
+    assert row["label_miss_rate"] == 0
+    assert not one.unlabelled
+    assert buffers.labelled.all()  # exploring or something else is always possible here
+    np.testing.assert_allclose(buffers.teacher.sum(-1), 1, atol=1e-5)
+    able = buffers.options.any(-1, keepdims=True)
+    np.testing.assert_allclose(buffers.teacher, buffers.options.sum(2) / able.sum(2), atol=1e-5)  # even at first
+    one.iterate()
+    able = buffers.options.any(-1, keepdims=True)
+    assert np.abs(buffers.teacher - buffers.options.sum(2) / able.sum(2)).max() > 0.01  # and then no longer
+
+
+def test_without_the_teacher_it_is_plain_ppo():
+    """The teacher-free phase has no policy over teachers: the same numbers as the method `rl`."""
+    hierarchical, alone = learner(phase="finetune"), learner(phase="finetune", hierarchical=False)
+    np.testing.assert_array_equal(curve(hierarchical), curve(alone))
+    state = hierarchical.state()
+    assert not any(name.startswith("over_teachers.adam.") for name in state)  # it never took a step
+
+
+# -- as a run and as stages -----------------------------------------------------------------------------------------
+
+
+def run(root, phase="train", train=STUDENTS["fused"]):
+    taught = root / "taught"
+    return Run(
+        task=TASK, method="hierarchical", phase=phase, seed=0, schedule_name="tiny", schedule=SCHEDULE, train=train,
+        labels=None, states=None, start=None if phase == "train" else taught,
+        out=taught if phase == "train" else root / "final", root=root,
+    )  # fmt: skip
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path):
+    for name in ("whole", "halved"):
+        (tmp_path / name).mkdir()
+    whole, halved = run(tmp_path / "whole"), run(tmp_path / "halved")
+    carry_out(whole, lambda *_: None, lambda: False)
+    asked = iter(range(100))
+    with pytest.raises(Interrupted):
+        carry_out(halved, lambda *_: None, lambda: next(asked) >= 3)
+    carry_out(halved, lambda *_: None, lambda: False)
+    for name in ("student.safetensors", "optimiser.safetensors"):
+        assert (whole.out / name).read_bytes() == (halved.out / name).read_bytes()
+
+
+def test_every_stage_without_a_label_table(tmp_path):
+    settings = params({"methods": ["hierarchical", "rl"]})
+    for method in settings.methods:
+        train(TASK, method, settings, tmp_path)
+        finetune(TASK, method, settings, tmp_path)
+        metrics = evaluate(TASK, method, settings, tmp_path)
+        assert set(metrics) == {"sampled", "argmax"}
+    assert not (tmp_path / "data/labels").exists()
