@@ -1,0 +1,83 @@
+"""Trials: what they leave, that a done one is not carried out again, and that a changed one is."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny
+
+from pipeline.experiments.experiment import Experiment, Variant, applied, experiments
+from pipeline.experiments.trial import carry_out_trial, trials
+from pipeline.fan_out import Interrupted
+from pipeline.tables import EPISODES, read_table
+
+
+def some_trial(root: Path, **changes):
+    tiny.publish(root)
+    experiment = Experiment("kind", "?", "", (tiny.TASK,), (Variant("soft, all", **changes),), seeds=1)
+    (trial,) = trials(experiment, tiny.params(), root)
+    return trial
+
+
+def quietly(done: int, of: int) -> None:
+    assert 0 <= done <= of
+
+
+def never() -> bool:
+    return False
+
+
+def test_a_trial_leaves_student_curve_episodes_and_is_then_done(tmp_path):
+    trial = some_trial(tmp_path)
+    assert trial.out == tmp_path / "data/paper/kind/soft-all" / tiny.TASK / "0"
+    assert carry_out_trial(trial, quietly, never) == "done"
+    files = {path.name for path in trial.out.iterdir()}
+    assert files >= {"student.safetensors", "config.json", "curve.csv", "episodes.parquet", "trial.json"}
+    assert read_table(trial.out / "episodes.parquet", EPISODES).num_rows == 40  # 20 layouts, two ways of acting
+    assert len((trial.out / "curve.csv").read_text().splitlines()) == 1 + 10  # 6 iterations with teacher, 4 without
+    before = (trial.out / "student.safetensors").stat().st_mtime_ns
+    assert carry_out_trial(trial, quietly, never) == "was done"
+    assert (trial.out / "student.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_are_another_trial(tmp_path):
+    trial = some_trial(tmp_path)
+    carry_out_trial(trial, quietly, never)
+    key = json.loads((trial.out / "trial.json").read_text())["key"]
+    other = replace(trial, variant=replace(trial.variant, schedule={"lambda_0": 3.0}))
+    assert carry_out_trial(other, quietly, never) == "done"
+    assert json.loads((trial.out / "trial.json").read_text())["key"] != key
+
+
+def test_a_stopped_trial_goes_on_to_the_same_student(tmp_path):
+    whole = some_trial(tmp_path / "whole")
+    carry_out_trial(whole, quietly, never)
+    stopped = some_trial(tmp_path / "stopped")
+    calls = iter([False] * 3 + [True])
+    with pytest.raises(Interrupted):
+        carry_out_trial(stopped, quietly, lambda: next(calls))
+    assert not (stopped.out / "trial.json").exists()
+    assert carry_out_trial(stopped, quietly, never) == "done"
+    assert (stopped.out / "student.safetensors").read_bytes() == (whole.out / "student.safetensors").read_bytes()
+
+
+def test_steps_set_the_teacher_free_phase():
+    schedule = tiny.params().schedule  # 8 x 16 = 128 steps per iteration, 6 of them with the teacher
+    assert applied(schedule, {"steps": 1280}).finetune == 4
+    assert applied(schedule, {"steps": 100}).finetune == 0
+    assert applied(schedule, {"i1": 0}).i1 == 0
+    with pytest.raises(ValueError, match="i1 must be at most i2"):
+        applied(schedule, {"i1": 9})
+
+
+def test_every_experiment_is_valid_on_the_shipped_params():
+    from pipeline.params import load_params
+
+    params = load_params(tiny.ROOT / "params.yaml")
+    for experiment in experiments(params):
+        assert experiment.question.endswith("?")
+        folders = {trial.out for trial in trials(experiment, params, Path())}
+        assert len(folders) == experiment.seeds * len(experiment.tasks) * len(experiment.variants)
+        for variant in experiment.variants:
+            applied(params.schedule, variant.schedule)
