@@ -17,7 +17,7 @@ from teacher_fakes import LampTask, label_all, lamp_states, settings, write_lamp
 
 from pipeline.instructions import Description
 from pipeline.params import ParamsError, load_params
-from pipeline.tables import LABELS, RESPONSES, STATES, read_table, write_table
+from pipeline.tables import LABELS, RESPONSES, STATES, read_instructions, read_table, write_table
 from pipeline.teacher.errors import Interrupted, LabellingStopped, TeacherError
 from pipeline.teacher.redaction import HIDDEN, Redactor, checked_url
 from pipeline.teacher.teacher import estimate
@@ -209,3 +209,10 @@ def test_only_asking_loads_a_client() -> None:
     root = Path(__file__).resolve().parents[2]
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_hard_labels_without_a_usable_plan_are_all_residual(serve: Any, labels: Path, tmp_path: Path) -> None:
+    server = serve(labels, "nonsense")
+    rows, _ = label_all(STATES_ASKED, settings(server.url, method="hard", invalid_stop=1.0), tmp_path)
+    write_table(tmp_path / "labels.parquet", rows, LABELS)
+    assert all(one.residual == 1 for one in read_instructions(tmp_path / "labels.parquet", "Lamps").values())
