@@ -36,7 +36,7 @@ paper-map: run ## the same with the paper's kind of network: hours
 	@llm4teach report
 
 test: $(STAMP) lint types ## lint, type-check and test
-	@python -m pytest
+	@python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(STAMP)
 	@ruff check .
