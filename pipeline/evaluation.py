@@ -70,13 +70,13 @@ def evaluate_teacher(
 
 
 def student_choice(student: Student, rows: int) -> Choose:
-    """How a student chooses in a batch of so many rows."""
-    features = student.features(rows)
+    """How a student chooses in a batch of so many rows, from the start of their first episodes to its end."""
+    features, memory = student.features(rows), student.memory(rows)
     actions, log_probs, values = np.zeros(rows, np.int64), np.zeros(rows, np.float32), np.zeros(rows, np.float32)
 
     def choose(batch: Batch, uniforms: np.ndarray | None) -> np.ndarray:
-        student.encode(batch.observation, features)
-        student.act(features, uniforms, actions, log_probs, values)
+        student.encode(batch.observation, features, memory)
+        student.act(features, uniforms, actions, log_probs, values, memory)
         return actions
 
     return choose
@@ -110,20 +110,20 @@ def evaluation_layouts(task: Task, episodes: int, split: Split = "test") -> np.n
 
 
 def student_actor(task: Task, student_dir: Path, seed: int) -> Callable[[Mapping[str, Any]], int]:
-    """A saved student as a function of one reference environment's observation; acts by sampling.
+    """A saved student as a function of one reference environment's observation, in one episode; acts by sampling.
 
     Raises FileNotFoundError if there is no student there.
     """
     from pipeline.student.saved import load_student
 
     student = load_student(task, student_dir)
-    features = student.features(1)
+    features, memory = student.features(1), student.memory(1)
     rng = np.random.default_rng(seed)
     actions, log_probs, values = np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32)
 
     def act(observation: Mapping[str, Any]) -> int:
-        student.encode({name: np.asarray(value)[None] for name, value in observation.items()}, features)
-        student.act(features, rng.random(1, dtype=np.float32), actions, log_probs, values)
+        student.encode({name: np.asarray(value)[None] for name, value in observation.items()}, features, memory)
+        student.act(features, rng.random(1, dtype=np.float32), actions, log_probs, values, memory)
         return int(actions[0])
 
     return act

@@ -197,7 +197,8 @@ class Train(_Section):
     network      `egocentric`: seen cells in the agent's frame; `map`: convolutions over the map, as the paper has it
     update       `fused`: this project's compiled update (CPU, egocentric); `torch`: autograd; `auto`: the faster one
     device       `cpu`, `cuda` or `cuda:N` (torch update only)
-    warm_start   gradient steps on the collected example states with the cached labels, before the first rollout
+    memory       of an episode's earlier steps (torch update only): `lstm`, or `stack`: the last `frames` observations
+    warm_start   gradient steps on the collected states with the cached labels, before the first rollout
     checkpoint_s seconds between checkpoints
     """
 
@@ -205,6 +206,8 @@ class Train(_Section):
     network: Literal["egocentric", "map"] = "egocentric"
     update: Literal["auto", "fused", "torch"] = "auto"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    memory: Literal["none", "lstm", "stack"] = "none"
+    frames: int = Field(default=4, ge=2, le=64)
     warm_start: int = Field(default=0, ge=0)
     checkpoint_s: float = Field(default=20.0, gt=0)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.student import egocentric, fused
-from pipeline.student.student import Rollout, Student, UpdateSettings
+from pipeline.student.student import Memory, Rollout, Student, UpdateSettings
 
 
 class FusedStudent(Student):
@@ -32,7 +32,12 @@ class FusedStudent(Student):
     def features(self, rows: int) -> dict[str, np.ndarray]:
         return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
 
-    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,  # noqa: ARG002 (this student keeps nothing)
+    ) -> None:
         egocentric.encode(
             observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
         )
@@ -44,6 +49,7 @@ class FusedStudent(Student):
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
+        memory: Memory | None = None,  # noqa: ARG002
     ) -> None:
         given = np.zeros(len(actions), np.float32) if uniforms is None else uniforms
         tokens, counts = features["tokens"], features["counts"]

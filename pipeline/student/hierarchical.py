@@ -70,19 +70,20 @@ class PolicyOverTeachers:
     """Weighs options in each state; feeds on what `Student.encode` gives.
 
     options  the teachers; see `options_of`
-    network  the student's
+    network, frames  the student's; a student's recurrence is its own
     """
 
     def __init__(
         self,
         options: tuple[Option, ...],
         network: Literal["egocentric", "map"],
+        frames: int,
         device: str,
         rng: np.random.Generator,
     ) -> None:
         self.options = options
         self._device = torch.device(device)
-        model = make_network(network)
+        model = make_network(network, frames)
         model.initialise(rng)
         model.heads = nn.Linear(model.heads.in_features, len(options))
         nn.init.zeros_(model.heads.weight)  # at first, all options that can act weigh the same
@@ -99,13 +100,13 @@ class PolicyOverTeachers:
         """
         given = torch.from_numpy(policies).to(self._device)
         with torch.no_grad():
-            weights = log_weights(self._model.scores(**on_device(features, self._device)), given).exp()
+            weights = log_weights(self._scores(self._observed(features)), given).exp()
             teacher[:] = torch.einsum("rk,rka->ra", weights, given).cpu().numpy()
         labelled[:] = policies.any((1, 2))
 
     def update(self, rollout: Rollout, policies: np.ndarray, orders: np.ndarray, settings: UpdateSettings) -> None:
         """The RL objective over a rollout, in the given orders (int64[epochs, rows]); see the module's head."""
-        features = on_device(rollout.features, self._device)
+        features = self._observed(rollout.features)
         given = torch.from_numpy(policies).to(self._device)
         columns = [
             torch.from_numpy(column).to(self._device)
@@ -118,7 +119,7 @@ class PolicyOverTeachers:
                 if len(rows) < settings.minibatch:
                     continue
                 actions, old_log_probs, advantages = (column[rows] for column in columns)
-                scores = self._model.scores(**{name: tensor[rows] for name, tensor in features.items()})
+                scores = self._scores({name: tensor[rows] for name, tensor in features.items()})
                 logs = log_weights(scores, given[rows])
                 weights = logs.exp()
                 surrogate = mixture_surrogate(
@@ -129,6 +130,13 @@ class PolicyOverTeachers:
                 (surrogate - settings.entropy * entropy).backward()
                 nn.utils.clip_grad_norm_(self._model.parameters(), settings.grad_norm)
                 self._adam.step()
+
+    def _observed(self, features: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """The features that were seen; a recurrent student's own state is not among them."""
+        return on_device({name: features[name] for name in self._model.INPUTS}, self._device)
+
+    def _scores(self, observed: dict[str, Tensor]) -> Tensor:
+        return self._model.heads(self._model.encoded(**observed))
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of the parameters and the optimiser's state."""

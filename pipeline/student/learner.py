@@ -18,7 +18,7 @@ from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule
 from pipeline.student.advantages import gae
 from pipeline.student.annealing import linear, teacher_weight
-from pipeline.student.student import Rollout, Student, UpdateSettings
+from pipeline.student.student import Rollout, Student, UpdateSettings, forget
 from pipeline.tasks.base import Batch, Task
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Learner:
         self._rng = np.random.default_rng([seed, phase.first])
         self.student = make_student(np.random.default_rng([seed, 0]))
         self.batch = task.make_batch(schedule.envs, int(self._rng.integers(2**31)), instructions, "train")
+        self._memory = self.student.memory(schedule.envs)
         self._over_teachers = make_over_teachers and make_over_teachers(np.random.default_rng([seed, 3]))
         options = self._over_teachers.options if self._over_teachers else ()
         self._follow = self.batch.option_policies(options) if options else None
@@ -124,13 +125,13 @@ class Learner:
 
     def _roll_out(self) -> tuple[dict[str, float], float]:
         """Fill the buffers with `horizon` steps; returns the means over ended episodes, and the label miss rate."""
-        b, batch, student = self._buffers, self.batch, self.student
+        b, batch, student, memory = self._buffers, self.batch, self.student, self._memory
         horizon = self.schedule.horizon
         uniforms = self._rng.random((horizon + 1, batch.rows), dtype=np.float32)
         teaching = self._teacher_weight > 0
         unlabelled = 0
         for t in range(horizon):
-            student.encode(batch.observation, b.features[t])
+            student.encode(batch.observation, b.features[t], memory)
             b.teacher[t] = batch.teacher
             b.labelled[t] = batch.labelled
             if teaching and self._follow:
@@ -139,14 +140,16 @@ class Learner:
                 missed = batch.description[~batch.labelled]
                 unlabelled += len(missed)
                 self.unlabelled.update(missed.tolist())
-            student.act(b.features[t], uniforms[t], b.actions[t], b.log_probs[t], b.values[t])
+            student.act(b.features[t], uniforms[t], b.actions[t], b.log_probs[t], b.values[t], memory)
             finished = batch.step(b.actions[t])
+            forget(memory, finished.done)
             b.rewards[t] = finished.reward
             b.dones[t] = finished.done
             b.successes[t] = finished.success
             b.episode_returns[t] = finished.episode_return
             b.episode_lengths[t] = finished.episode_length
-        student.encode(batch.observation, b.features[horizon])  # only the value of the state after the last step counts
+        # Only the value of the state after the last step counts; memory takes it in when the next iteration begins.
+        student.encode(batch.observation, b.features[horizon], {name: kept.copy() for name, kept in memory.items()})
         student.act(b.features[horizon], uniforms[horizon], b.actions[horizon], b.log_probs[horizon], b.values[horizon])
         if teaching and self._over_teachers:
             rollout = b.rollout()
@@ -169,6 +172,7 @@ class Learner:
             **{f"student.{name}": value for name, value in self.student.weights().items()},
             **{f"optimiser.{name}": value for name, value in self.student.optimiser().items()},
             **{f"batch.{name}": value for name, value in self.batch.state().items()},
+            **{f"memory.{name}": kept.copy() for name, kept in self._memory.items()},
             **{f"over_teachers.{name}": value for name, value in over_teachers.items()},
             "rng": np.array([*rng, generator["has_uint32"], generator["uinteger"]], np.uint64),
             "iteration": np.array([self.iteration]),
@@ -185,6 +189,8 @@ class Learner:
         self.student.load_weights(part("student."))
         self.student.load_optimiser(part("optimiser."))
         self.batch.load_state(part("batch."))
+        for name, kept in part("memory.").items():
+            self._memory[name][:] = kept
         if self._over_teachers:
             self._over_teachers.load_state(part("over_teachers."))
         low, high, inc_low, inc_high, has_uint32, uinteger = (int(word) for word in state["rng"])
@@ -246,4 +252,5 @@ class _Buffers:
             returns=(self.advantages + self.values[:-1]).reshape(rows),
             teacher=self.teacher.reshape(rows, *self.teacher.shape[2:]),
             labelled=self.labelled.reshape(rows),
+            steps=len(self.rewards),
         )

@@ -21,19 +21,29 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
         raise ParamsError(f"{task.name}: students for continuous actions are not part of this version")
     if task.cell_kinds is None:
         raise ParamsError(f"train.network: {train.network!r} needs a task with a MiniGrid map, {task.name} has none")
-    if train.network == "egocentric" and train.device == "cpu" and train.update in ("auto", "fused"):
+    plain = train.network == "egocentric" and train.device == "cpu" and train.memory == "none"
+    if plain and train.update in ("auto", "fused"):
         from pipeline.student.fused_student import FusedStudent
 
         return FusedStudent(task.cell_kinds, rng)
     if train.update == "fused":
         raise ParamsError(
-            "train.update: 'fused' is for network 'egocentric' on device 'cpu'; allowed here: auto, torch"
+            "train.update: 'fused' is for network 'egocentric' on 'cpu' without memory; allowed here: auto, torch"
         )
     if importlib.util.find_spec("torch") is None:
-        raise ParamsError("train: this network, update or device needs torch, which is not installed")
+        raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
+    device = _checked(train.device)
+    if train.memory == "lstm":
+        from pipeline.student.recurrent_student import RecurrentStudent
+
+        return RecurrentStudent(train.network, task.cell_kinds, device, rng)
+    if train.memory == "stack":
+        from pipeline.student.stacking_student import StackingStudent
+
+        return StackingStudent(train.network, task.cell_kinds, device, rng, train.frames)
     from pipeline.student.torch_student import TorchStudent
 
-    return TorchStudent(train.network, task.cell_kinds, _checked(train.device), rng)
+    return TorchStudent(train.network, task.cell_kinds, device, rng)
 
 
 def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> PolicyOverTeachers:
@@ -42,7 +52,8 @@ def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> Po
         raise ParamsError("methods: 'hierarchical' needs torch, which is not installed")
     from pipeline.student.hierarchical import PolicyOverTeachers, options_of
 
-    return PolicyOverTeachers(options_of(task.grammar), train.network, _checked(train.device), rng)
+    frames = train.frames if train.memory == "stack" else 1
+    return PolicyOverTeachers(options_of(task.grammar), train.network, frames, _checked(train.device), rng)
 
 
 def _checked(device: str) -> str:

@@ -16,52 +16,60 @@ class EgocentricNetwork(nn.Module):
     """The network of `egocentric` for autograd and GPUs: the same parameters, the same numbers.
 
     Feeds on tokens (integers [rows, 100]) and counts (integers [rows]); gives logits [rows, 7] and values [rows].
+    With several frames, each has vectors of its own; tokens are [rows, frames, 100] then, counts [rows, frames].
     """
 
-    def __init__(self) -> None:
+    INPUTS = ("tokens", "counts")
+
+    def __init__(self, frames: int = 1) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(egocentric.TOKENS, egocentric.WIDTH)
+        self.embedding = nn.Embedding(frames * egocentric.TOKENS, egocentric.WIDTH)
         self.embedding_bias = nn.Parameter(torch.zeros(egocentric.WIDTH))
         self.hidden = nn.Linear(egocentric.WIDTH, egocentric.HIDDEN)
         self.heads = nn.Linear(egocentric.HIDDEN, egocentric.OUTPUTS)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw the same first parameters as the compiled student does."""
+        """Draw the same first parameters as the compiled student does; older frames say nothing at first."""
         state = egocentric.to_state_dict(egocentric.initial_parameters(rng))
+        embedding = np.zeros(tuple(self.embedding.weight.shape), np.float32)
+        embedding[: egocentric.TOKENS] = state["embedding.weight"]
+        state["embedding.weight"] = embedding
         self.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
 
     def forward(self, tokens: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = self.scores(tokens, counts)
-        return outputs[:, : egocentric.ACTIONS], outputs[:, egocentric.ACTIONS]
+        return policy_and_value(self.heads(self.encoded(tokens, counts)))
 
-    def scores(self, tokens: Tensor, counts: Tensor) -> Tensor:
-        """What the last layer gives, [rows, its outputs]."""
+    def encoded(self, tokens: Tensor, counts: Tensor) -> Tensor:
+        """What the heads see, [rows, HIDDEN]."""
         weight = self.embedding.weight
-        present = torch.arange(tokens.shape[1], device=tokens.device) < counts[:, None]  # [rows, 100]
+        tokens = tokens.reshape(len(tokens), -1, egocentric.CELLS)  # [rows, frames, 100]
+        present = torch.arange(egocentric.CELLS, device=tokens.device) < counts.reshape(len(tokens), -1, 1)
         # A product with the tokens' indicators is several times faster than looking up 100 vectors a row.
-        indicators = weight.new_zeros(len(tokens), egocentric.TOKENS)
-        indicators.scatter_add_(1, tokens.long(), present.to(weight.dtype))
-        embedded = (indicators @ weight + self.embedding_bias).relu()
-        return self.heads(self.hidden(embedded).relu())
+        indicators = weight.new_zeros(len(tokens), tokens.shape[1], egocentric.TOKENS)
+        indicators.scatter_add_(2, tokens.long(), present.to(weight.dtype))
+        embedded = (indicators.flatten(1) @ weight + self.embedding_bias).relu()
+        return self.hidden(embedded).relu()
 
 
 class MapNetwork(nn.Module):
     """Convolutions over the remembered map, then actor and critic: the shape of the paper's student, 24K parameters.
 
     The paper gives the size (24K) and the input (the 10x10 map, four channels), not the layers: these are three 3x3
-    convolutions, the last two with stride 2, and two small heads. Feeds on maps uint8 [rows, 10, 10, 4].
+    convolutions, the last two with stride 2, and two small heads. Feeds on maps uint8 [rows, 10, 10, 4], or
+    [rows, frames, 10, 10, 4], whose channels are then put together.
     """
 
+    INPUTS = ("map",)
     CHANNELS = (16, 24, 24)
     HIDDEN = 64
     SCALE = (10.0, 5.0, 2.0, 4.0)
     """Largest value of each channel, to bring inputs into [0, 1]."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: int = 1) -> None:
         super().__init__()
         first, second, third = self.CHANNELS
         self.convolutions = nn.Sequential(
-            nn.Conv2d(4, first, 3, padding=1),
+            nn.Conv2d(4 * frames, first, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(first, second, 3, stride=2, padding=1),
             nn.ReLU(),
@@ -85,19 +93,62 @@ class MapNetwork(nn.Module):
             self.heads.weight[: egocentric.ACTIONS] *= 0.01
 
     def forward(self, map: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = self.scores(map)
-        return outputs[:, : egocentric.ACTIONS], outputs[:, egocentric.ACTIONS]
+        return policy_and_value(self.heads(self.encoded(map)))
 
-    def scores(self, map: Tensor) -> Tensor:
-        """What the last layer gives, [rows, its outputs]."""
+    def encoded(self, map: Tensor) -> Tensor:
+        """What the heads see, [rows, HIDDEN]."""
         scale = cast(Tensor, self.scale)
-        x = (map.float() / scale).permute(0, 3, 1, 2)  # [rows, 4, 10, 10]
-        return self.heads(self.trunk(self.convolutions(x)))
+        frames = (map.float() / scale).reshape(len(map), -1, *map.shape[-3:])  # [rows, frames, 10, 10, 4]
+        x = frames.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [rows, 4 * frames, 10, 10]
+        return self.trunk(self.convolutions(x))
 
 
-def make_network(network: Literal["egocentric", "map"]) -> EgocentricNetwork | MapNetwork:
-    """The network that params call so, its parameters not drawn yet."""
-    return EgocentricNetwork() if network == "egocentric" else MapNetwork()
+class RecurrentNetwork(nn.Module):
+    """A long short-term memory (Hochreiter and Schmidhuber 1997) between a network's trunk and its heads."""
+
+    def __init__(self, base: EgocentricNetwork | MapNetwork) -> None:
+        super().__init__()
+        self.base = base
+        self.lstm = nn.LSTMCell(base.heads.in_features, base.heads.in_features)
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """The base's first parameters; orthogonal gates, of which the forget gate starts open (bias 1)."""
+        self.base.initialise(rng)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        for weight in (self.lstm.weight_ih, self.lstm.weight_hh):
+            for gate in weight.detach().chunk(4):
+                nn.init.orthogonal_(gate, generator=generator)
+        nn.init.zeros_(self.lstm.bias_ih)
+        nn.init.zeros_(self.lstm.bias_hh)
+        self.lstm.bias_ih.detach().chunk(4)[1].fill_(1.0)
+
+    def forward(
+        self, hidden: Tensor, cell: Tensor, going: Tensor, steps: int = 1, **observed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits [rows, 7] and values [rows] of so many steps in a row, and the last step's hidden and cell state.
+
+        Rows are steps x environments, step by step. hidden, cell [rows, HIDDEN]: the state before each step, of which
+        only the first step's counts; going bool [rows]: False where an episode begins, with an empty state.
+        """
+        seen = self.base.encoded(**observed)
+        environments = len(seen) // steps
+        state = (hidden[:environments], cell[:environments])
+        shown = []
+        for x, goes in zip(seen.split(environments), going.split(environments), strict=True):
+            kept = goes[:, None].to(x.dtype)
+            state = self.lstm(x, (state[0] * kept, state[1] * kept))
+            shown.append(state[0])
+        return *policy_and_value(self.base.heads(torch.cat(shown))), *state
+
+
+def policy_and_value(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The heads' outputs [rows, 8] as logits [rows, 7] and values [rows]."""
+    return outputs[:, : egocentric.ACTIONS], outputs[:, egocentric.ACTIONS]
+
+
+def make_network(network: Literal["egocentric", "map"], frames: int = 1) -> EgocentricNetwork | MapNetwork:
+    """The network that params call so, for so many stacked frames, its parameters not drawn yet."""
+    return EgocentricNetwork(frames) if network == "egocentric" else MapNetwork(frames)
 
 
 def on_device(features: Mapping[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:

@@ -38,9 +38,11 @@ def load_student(task: Task, folder: Path, train: Train | None = None) -> Studen
     """
     config = read_config(folder)
     try:
-        settings = train or Train(schedule=config["schedule"], network=config["network"])
+        shape = {name: config[name] for name in ("network", "memory", "frames") if name in config}
+        settings = train or Train(schedule=config["schedule"], **shape)
     except ValueError:
-        raise StudentError(f"{folder / CONFIG}: no such network: {config['network']!r}") from None
+        named = ", ".join(f"{name}: {value!r}" for name, value in shape.items())
+        raise StudentError(f"{folder / CONFIG}: no such {named}") from None
     student = make_student(task, settings, np.random.default_rng(0))
     arrays = [_arrays(folder / name) for name in (WEIGHTS, OPTIMISER) if name == WEIGHTS or (folder / name).is_file()]
     try:

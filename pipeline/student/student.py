@@ -8,10 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Memory = dict[str, np.ndarray]
+"""What a student keeps of an episode's earlier steps, arrays [rows, ...]; all zeros at an episode's start."""
+
+
+def forget(memory: Memory, done: np.ndarray) -> None:
+    """Empty the memory of the rows (bool[rows]) whose episode has ended."""
+    for kept in memory.values():
+        kept[done] = 0
+
 
 @dataclass(frozen=True)
 class Rollout:
-    """The steps of one iteration, flat: `rows` is steps x environments.
+    """The steps of one iteration, flat: row t * environments + e is step t of environment e.
 
     features    what `Student.encode` gave, each [rows, ...]
     actions     int64[rows]
@@ -20,6 +29,7 @@ class Rollout:
     returns     float32[rows]   targets of the value
     teacher     float32[rows, actions]  the teacher policy of Eq. 1
     labelled    bool[rows]      False where it is to be left out
+    steps       steps of each environment
     """
 
     features: dict[str, np.ndarray]
@@ -29,6 +39,7 @@ class Rollout:
     returns: np.ndarray
     teacher: np.ndarray
     labelled: np.ndarray
+    steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,21 @@ class Student(ABC):
     def features(self, rows: int) -> dict[str, np.ndarray]:
         """Empty arrays for the features of that many observations, each [rows, ...]."""
 
+    def memory(self, rows: int) -> Memory:  # noqa: ARG002 (for those who keep something)
+        """An empty memory for that many environments; without arrays if the student keeps nothing."""
+        return {}
+
     @abstractmethod
-    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
-        """Fill features with those of a batch of observations."""
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,
+    ) -> None:
+        """Fill features with those of a batch of observations, and with what is remembered (None: nothing is).
+
+        Each observation is to be encoded once: a memory may take it in here.
+        """
 
     @abstractmethod
     def act(
@@ -65,8 +88,9 @@ class Student(ABC):
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
+        memory: Memory | None = None,
     ) -> None:
-        """Fill actions (int64[rows]), their log-probabilities and the values (float32[rows] each).
+        """Fill actions (int64[rows]), their log-probabilities and the values (float32[rows] each); move memory on.
 
         uniforms  float32[rows] in [0, 1) decides what is sampled; None takes the most probable action.
         """

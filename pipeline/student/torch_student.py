@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.student import egocentric
 from pipeline.student.fused import BETA1, BETA2, EPSILON
 from pipeline.student.losses import llm4teach_loss
 from pipeline.student.network import make_network, on_device
 from pipeline.student.optimiser import adam_state, load_adam_state
-from pipeline.student.student import Rollout, Student, UpdateSettings
+from pipeline.student.student import Memory, Rollout, Student, UpdateSettings
 
 
 class TorchStudent(Student):
@@ -33,18 +33,27 @@ class TorchStudent(Student):
         self._egocentric = network == "egocentric"
         self._cell_kinds = cell_kinds
         self._device = torch.device(device)
-        model = make_network(network)
-        model.initialise(rng)
-        self._model = model.to(self._device)
+        self._model = self._make_model(network)
+        self._model.initialise(rng)
+        self._model.to(self._device)
         self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2), eps=EPSILON)
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters())
+
+    def _make_model(self, network: Literal["egocentric", "map"]) -> Any:
+        """The network, its parameters not drawn yet."""
+        return make_network(network)
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         if self._egocentric:
             return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
         return {"map": np.zeros((rows, egocentric.GRID, egocentric.GRID, 4), np.uint8)}
 
-    def encode(self, observation: Mapping[str, np.ndarray], features: Mapping[str, np.ndarray]) -> None:
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,  # noqa: ARG002 (this student keeps nothing)
+    ) -> None:
         if self._egocentric:
             egocentric.encode(
                 observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
@@ -59,9 +68,10 @@ class TorchStudent(Student):
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
+        memory: Memory | None = None,
     ) -> None:
         with torch.no_grad():
-            logits, predicted = self._model(**on_device(features, self._device))
+            logits, predicted, *after = self._model(**on_device(features, self._device))
             all_log_probs = logits.log_softmax(-1)
             if uniforms is None:
                 chosen = logits.argmax(-1)
@@ -72,6 +82,19 @@ class TorchStudent(Student):
             actions[:] = chosen.cpu().numpy()
             log_probs[:] = all_log_probs.gather(-1, chosen[:, None]).squeeze(-1).cpu().numpy()
             values[:] = predicted.cpu().numpy()
+            if memory:
+                self._keep(after, memory)
+
+    def _keep(self, after: list[Tensor], memory: Memory) -> None:
+        """Put what the network gives beside logits and values into the memory; this one gives nothing."""
+
+    def _minibatches(self, order: Tensor, minibatch: int, steps: int) -> Iterator[Tensor]:  # noqa: ARG002
+        """One epoch's order of rows in parts; an incomplete last one is left out."""
+        return (rows for rows in order.split(minibatch) if len(rows) == minibatch)
+
+    def _judge(self, features: dict[str, Tensor], steps: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Logits and values of a minibatch."""
+        return self._model(**features)
 
     def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         features = on_device(rollout.features, self._device)
@@ -82,10 +105,8 @@ class TorchStudent(Student):
         sums = torch.zeros(4, device=self._device)
         minibatches = 0
         for order in torch.from_numpy(orders).to(self._device):
-            for rows in order.split(settings.minibatch):
-                if len(rows) < settings.minibatch:
-                    continue
-                logits, values = self._model(**{name: tensor[rows] for name, tensor in features.items()})
+            for rows in self._minibatches(order, settings.minibatch, rollout.steps):
+                logits, values = self._judge({name: tensor[rows] for name, tensor in features.items()}, rollout.steps)
                 loss = llm4teach_loss(
                     logits,
                     values,

@@ -123,7 +123,7 @@ class Bandit:
         rng = np.random.default_rng(seed)
         task = get_task(TASK)
         student = make_student(task, STUDENTS["fused"], rng)
-        self.over = PolicyOverTeachers(options_of(task.grammar)[:3], "egocentric", "cpu", rng)
+        self.over = PolicyOverTeachers(options_of(task.grammar)[:3], "egocentric", 1, "cpu", rng)
         self.features = student.features(self.ROWS)
         student.encode({"map": np.repeat(task.make_batch(1, 0).observation["map"], self.ROWS, 0)}, self.features)
         self.policies = np.zeros((self.ROWS, 3, 7), np.float32)

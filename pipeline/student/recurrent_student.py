@@ -1,0 +1,62 @@
+"""A student with a recurrent state: PPO over sequences, truncated at the rollout's horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.student.network import RecurrentNetwork, make_network
+from pipeline.student.student import Memory
+from pipeline.student.torch_student import TorchStudent
+
+
+class RecurrentStudent(TorchStudent):
+    """An LSTM between the network's trunk and its heads; see `network.RecurrentNetwork`.
+
+    The state is carried over the steps of an episode and, between iterations, over the end of a rollout. Gradients
+    reach back to a rollout's first step, whose state is the one that was acted with. Minibatches are of whole
+    environments, all steps of each: as many as make up `minibatch` rows, and one at least.
+
+    hidden, cell  float32[rows, HIDDEN]: the state before a step
+    going         bool[rows]: False at an episode's first step
+    """
+
+    def _make_model(self, network: Literal["egocentric", "map"]) -> RecurrentNetwork:
+        return RecurrentNetwork(make_network(network))
+
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        return super().features(rows) | self.memory(rows)
+
+    def memory(self, rows: int) -> Memory:
+        state = {name: np.zeros((rows, self._model.lstm.hidden_size), np.float32) for name in ("hidden", "cell")}
+        return state | {"going": np.zeros(rows, np.bool_)}
+
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,
+    ) -> None:
+        super().encode(observation, features)
+        for name in ("hidden", "cell", "going"):
+            features[name][:] = memory[name] if memory else 0
+
+    def _keep(self, after: list[Tensor], memory: Memory) -> None:
+        for name, state in zip(("hidden", "cell"), after, strict=True):
+            memory[name][:] = state.cpu().numpy()
+        memory["going"][:] = True
+
+    def _minibatches(self, order: Tensor, minibatch: int, steps: int) -> Iterator[Tensor]:
+        environments = len(order) // steps
+        chosen = order[order < environments]  # the rows of the first step, in their order
+        offsets = torch.arange(steps, device=order.device)[:, None] * environments
+        together = max(1, minibatch // steps)
+        return ((offsets + part).flatten() for part in chosen.split(together) if len(part) == together)
+
+    def _judge(self, features: dict[str, Tensor], steps: int) -> tuple[Tensor, Tensor]:
+        logits, values, *_ = self._model(**features, steps=steps)
+        return logits, values
