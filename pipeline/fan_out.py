@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -36,15 +37,26 @@ class Interrupted(Exception):
         super().__init__(message)
 
 
+class WorkerLost(RuntimeError):
+    """A process that carried out a job has gone, mostly because the system wanted its memory."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__("a worker was killed, perhaps for want of memory; the same command goes on from here")
+
+
 _stop: Any = None
 _news: Any = None
+_working = _ending = False
 
 
 def fan_out(jobs: Sequence[AnyJob], work: Work[AnyJob, Result], title: str) -> list[Result]:
     """Carry out all jobs, each core one at a time; returns their results in order.
 
     `work` is a function of a module, since it travels to other processes. On SIGINT or SIGTERM every job is asked to
-    stop, and Interrupted is raised. An error in a job is raised here once the others are done.
+    stop, and Interrupted is raised; so is WorkerLost if one is killed. An error in a job is raised here once the others
+    are done.
     """
     workers = min(len(jobs), os.cpu_count() or 1)
     with _progress(jobs, title) as show, _stoppable() as stop_requested:
@@ -56,7 +68,8 @@ def fan_out(jobs: Sequence[AnyJob], work: Work[AnyJob, Result], title: str) -> l
         relay.start()
         try:
             with ProcessPoolExecutor(workers, context, _start_worker, (stop, news)) as pool:
-                futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
+                with _ctrl_c_held():
+                    futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
                 while any(not future.done() for future in futures):
                     if stop_requested.wait(0.05):
                         stop.set()
@@ -66,18 +79,37 @@ def fan_out(jobs: Sequence[AnyJob], work: Work[AnyJob, Result], title: str) -> l
             if stop_requested.is_set():
                 raise Interrupted
             return [future.result() for future in futures]
+        except BrokenProcessPool:
+            raise WorkerLost from None
         finally:
             news.put(None)
             relay.join()
 
 
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """SIGINT waits. Processes started meanwhile never see it: Ctrl-C is for their parent, which tells them to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(stop: Any, news: Any) -> None:
-    """Workers leave Ctrl-C to their parent, which asks them to stop."""
+    """What a worker needs of its parent."""
     global _stop, _news
     _stop, _news = stop, news
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_worker)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _end_worker(*_: Any) -> None:
+    """SIGTERM ends a worker, but lets the job at hand write what it needs to go on."""
+    global _ending
+    _ending = True
+    if not _working:
+        os._exit(1)
 
 
 def _die_with_parent() -> None:
@@ -89,7 +121,14 @@ def _die_with_parent() -> None:
 
 
 def _work(work: Callable[..., Any], number: int, job: Any) -> Any:
-    result = work(job, lambda done, of: _news.put((number, done, of)), _stop.is_set)
+    global _working
+    _working = True
+    try:
+        result = work(job, lambda done, of: _news.put((number, done, of)), lambda: _ending or _stop.is_set())
+    finally:
+        _working = False
+        if _ending:
+            os._exit(1)
     _news.put((number, 1, 1))
     return result
 

@@ -263,6 +263,17 @@ def test_pandas_is_not_needed_to_read(tmp_path: Path) -> None:
     assert [plan["prob"] for plan in read["plans"]] == [0.75, 0.125]
 
 
+def test_reading_loads_nothing_slow(tmp_path: Path) -> None:
+    """Every stage reads a table, and pandas alone would take longer than the reading."""
+    script = (
+        "import sys; from pathlib import Path; from pipeline.tables import read_instructions\n"
+        "read_instructions(Path(sys.argv[1]), sys.argv[2])\n"
+        "print([name for name in ('pandas', 'pyarrow.dataset', 'datasets') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", script, str(write(tmp_path, row())), TASK]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_datasets_reads_a_table_as_it_is(tmp_path: Path) -> None:
     """Offline, in a process of its own: the library takes its settings when it is loaded."""
     path = write(tmp_path, row())
