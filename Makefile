@@ -29,10 +29,12 @@ run: $(STAMP) ## run every stage that has changed, then print the table and wher
 
 paper: run ## every MiniGrid experiment of the paper, and more, on all cores; what is done is kept
 	@llm4teach paper
+	@llm4teach analyse
 	@llm4teach report
 
 paper-map: run ## the same with the paper's kind of network: hours
 	@llm4teach paper --only map
+	@llm4teach analyse
 	@llm4teach report
 
 test: $(STAMP) lint types ## lint, type-check and test

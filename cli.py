@@ -126,10 +126,18 @@ def paper(
     only: Annotated[list[str] | None, typer.Option(help="An experiment's name; may be repeated.")] = None,
     params: ParamsOption = PARAMS,
 ) -> None:
-    """Carry out the paper's experiments, all that are not done yet; `report` then shows them."""
+    """Carry out the paper's experiments, all that are not done yet; `analyse` and `report` then show them."""
     from stages.paper import paper as stage
 
     stage(_load(params), only or [])
+
+
+@app.command()
+def analyse(params: ParamsOption = PARAMS) -> None:
+    """Analyse the teacher's errors and the students' departures, transfer, cost and failures; `report` shows them."""
+    from stages.analyse import analyse as stage
+
+    stage(_load(params))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.instructions import Description, Grammar, Option, Plan, SoftInstruction
+from pipeline.tasks.outlook import Outlook
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -117,6 +118,14 @@ class Batch(ABC):
         next call. Raises NotImplementedError for a batch whose options can't be followed one by one.
         """
         raise NotImplementedError(f"{type(self).__name__} can't follow options one by one")
+
+    def outlooks(self) -> Callable[[], Outlook]:
+        """Make ready to look ahead on the layouts of the present episodes.
+
+        Returns a function that gives the Outlook of the present states, for as long as these episodes last. Raises
+        NotImplementedError for a batch that doesn't know the shortest ways to success.
+        """
+        raise NotImplementedError(f"{type(self).__name__} doesn't know the shortest ways to success")
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from pipeline.instructions import Option, SoftInstruction
 from pipeline.tasks.base import Batch, Finished, Split, distinct_layouts, mix64
 from pipeline.tasks.doorkey.guide import DROP, FORWARD, LEFT, PICK_UP, RIGHT, TOGGLE, follow_all, teach
 from pipeline.tasks.doorkey.programs import compile_options, compile_programs, describe_ids
+from pipeline.tasks.doorkey.shortest import ShortestWays
 from pipeline.tasks.doorkey.vision import NOT_HERE, STEP, description_id, first_look, look, show, show_agent
 from pipeline.tasks.doorkey.worlds import (
     DOOR,
@@ -28,6 +29,7 @@ from pipeline.tasks.doorkey.worlds import (
     list_codes,
     next_layout,
 )
+from pipeline.tasks.outlook import Outlook
 
 if TYPE_CHECKING:
     from pipeline.tasks.doorkey.task import DoorKeyTask
@@ -205,6 +207,10 @@ class DoorKeyBatch(Batch):
             return policies
 
         return follow
+
+    def outlooks(self) -> Callable[[], Outlook]:
+        """See `Batch.outlooks`."""
+        return ShortestWays(self._worlds).outlook
 
     def state(self) -> dict[str, np.ndarray]:
         """See `Batch.state`: the worlds' records as bytes, uint8[rows, bytes]."""

@@ -1,0 +1,60 @@
+"""Students of one task on the layouts of another: what they learned beyond what they were taught.
+
+A student sees the other task with its own eyes: cells that its task doesn't have are whatever its network was made to
+take them for (`Task.cell_kinds`; without colours, a red key is a key), or nothing it was ever trained on, like lava
+to a student of SimpleDoorKey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.evaluation import evaluate_student
+from pipeline.report.episodes import summaries
+from pipeline.student.student import Student
+from pipeline.tables import EPISODES
+from pipeline.tasks.base import Task
+
+
+def transferable(source: Task, target: Task) -> bool:
+    """Whether students of one task can act in the other: same suite, same actions, same kind of map."""
+    return source.suite == target.suite and source.space == target.space and source.cell_kinds is not None
+
+
+def transfer(
+    tasks: Mapping[str, Task], students: Mapping[str, Sequence[Student]], layouts: Mapping[str, np.ndarray], seed: int
+) -> list[dict[str, Any]]:
+    """Evaluate the students of each task on every task (its layouts uint32[episodes]), acting by sampling.
+
+    Returns one row per pair: `source`, `target`, `students`, `success` with `success_low` and `success_high` (95%
+    interval), `length`, `return`.
+    """
+    rows = []
+    for source, own in students.items():
+        for target, task in tasks.items():
+            if not own or not transferable(tasks[source], task):
+                continue
+            about = {"task": target, "method": "llm4teach", "split": "test"}
+            episodes = [
+                {**about, "seed": number, **row}
+                for number, student in enumerate(own)
+                for row in evaluate_student(task, student, layouts[target], "sampled", seed + number)
+            ]
+            (summary,) = summaries(pa.Table.from_pylist(episodes, schema=EPISODES))
+            rows.append(
+                {
+                    "source": source,
+                    "target": target,
+                    "students": len(own),
+                    "success": summary.success.mean,
+                    "success_low": summary.success.low,
+                    "success_high": summary.success.high,
+                    "length": summary.length.mean,
+                    "return": summary.episode_return.mean,
+                }
+            )
+    return rows

@@ -1,0 +1,123 @@
+"""The analyses of `make paper`: what the paper could not show, as JSON files for people and for the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from pipeline.analysis.cost import assumptions, cost, tokens_of_answer
+from pipeline.analysis.departures import count_departures
+from pipeline.analysis.errors import count_errors
+from pipeline.analysis.failures import failing_layouts
+from pipeline.analysis.students import Found, taught_students
+from pipeline.analysis.transfer import transfer
+from pipeline.analysis.watching import shortest_lengths
+from pipeline.evaluation import evaluation_layouts
+from pipeline.files import write_bytes
+from pipeline.instructions import SoftInstruction
+from pipeline.params import Params
+from pipeline.student.saved import CURVE, load_student, read_config
+from pipeline.tables import EPISODES, read_instructions, read_table
+from pipeline.tasks.base import Task, get_task
+
+PLACE = Path("data/paper/analysis")
+MOST_STUDENTS = 5
+DEPARTURE_LAYOUTS = 250
+"""Layouts of the evaluation on which departures are looked for, with each student."""
+
+
+def analyse(params: Params, root: Path = Path()) -> None:
+    """Write data/paper/analysis/{shortest,errors,departures,transfer,cost,failures}.json, each by task.
+
+    What can't be analysed is left out, and said on stdout. Raises TableError or StudentError for a broken file.
+    """
+    data = root / "data"
+    tasks = {name: get_task(name) for name in params.tasks}
+    found = {name: taught_students(data, name)[:MOST_STUDENTS] for name in tasks}
+    students = {name: [load_student(tasks[name], each.folder) for each in found[name]] for name in tasks}
+    layouts = {name: evaluation_layouts(task, params.evaluate.episodes) for name, task in tasks.items()}
+    results: dict[str, dict[str, Any]] = {name: {} for name in ("shortest", "errors", "departures", "cost", "failures")}
+    for name, task in tasks.items():
+        print(f"analyse: {name}", file=sys.stderr)
+        labels = data / "labels" / name / "labels.parquet"
+        instructions = read_instructions(labels, name, task.grammar) if labels.is_file() else None
+        if instructions is None:
+            print(f"analyse: {name}: no label table ({labels}), so nothing about its teacher")
+        if not students[name]:
+            print(f"analyse: {name}: no evaluated student of llm4teach, so nothing about students")
+        try:
+            results["shortest"][name] = _shortest(task, layouts[name])
+            if instructions is not None:
+                results["errors"][name] = count_errors(task, instructions, layouts[name], params.evaluate.seed)
+            if instructions is not None and students[name]:
+                results["departures"][name] = count_departures(
+                    task, students[name], instructions, layouts[name][:DEPARTURE_LAYOUTS], params.evaluate.seed
+                )
+        except NotImplementedError:
+            print(f"analyse: {name}: its shortest ways are not known, so neither errors nor departures are counted")
+        if instructions is not None and students[name]:
+            results["cost"][name] = _cost(params, task, instructions, found[name][0], root)
+        if students[name]:
+            results["failures"][name] = _failures(found[name])
+    print("analyse: transfer", file=sys.stderr)
+    everything: dict[str, Any] = {
+        **results,
+        "transfer": transfer(tasks, students, layouts, params.evaluate.seed),
+        "assumptions": assumptions(),
+    }
+    for name, result in everything.items():
+        write_bytes(root / PLACE / f"{name}.json", (json.dumps(result, indent=1) + "\n").encode())
+    print(f"analyse: {len(everything)} files in {root / PLACE}")
+
+
+def _shortest(task: Task, layouts: np.ndarray) -> dict[str, Any]:
+    """The mean length of the full-information shortest way, and the longest one."""
+    lengths = shortest_lengths(task, layouts)
+    there = lengths[lengths >= 0]
+    unsolvable = len(lengths) - len(there)
+    return {"layouts": len(lengths), "mean": float(there.mean()), "longest": int(there.max()), "unsolvable": unsolvable}
+
+
+def _cost(
+    params: Params, task: Task, instructions: Mapping[str, SoftInstruction], student: Found, root: Path
+) -> dict[str, Any]:
+    """The cost of one student, whose settings say how long the teacher was there."""
+    metrics_path = root / "data/labels" / task.name / "metrics.json"
+    metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
+    config = read_config(student.folder)
+    settings = config["settings"]
+    last = (student.folder / CURVE).read_text().splitlines()
+    row = dict(zip(last[0].split(","), last[-1].split(","), strict=True))
+    llm = root / "data/evaluations" / task.name / "llm.parquet"
+    length = None
+    if llm.is_file():
+        table = read_table(llm, EPISODES)
+        length = float(pc.mean(table.filter(pc.equal(table["acting"], "sampled"))["episode_length"]).as_py())
+    descriptions = [instruction.description for instruction in instructions.values()]
+    return cost(
+        tokens_of_answer(task, descriptions, metrics, root),
+        states=len(instructions),
+        samples=1 if params.label.method == "logprob" else params.label.samples,
+        taught_steps=settings["i2"] * settings["envs"] * settings["horizon"],
+        llm_length=length,
+        student={
+            "parameters": config["parameters"],
+            "env_steps": float(row["env_steps"]),
+            "seconds": float(row["seconds"]),
+        },
+    )
+
+
+def _failures(students: list[Found]) -> dict[str, Any]:
+    """The layouts on which students fail, by way of acting, and where these students are."""
+    seeds = {student.seed for student in students}
+    tables = [read_table(path, EPISODES) for path in dict.fromkeys(student.episodes for student in students)]
+    rows = [row for table in tables for row in table.to_pylist() if row["seed"] in seeds]
+    ways = dict.fromkeys(row["acting"] for row in rows)
+    return {acting: failing_layouts(row for row in rows if row["acting"] == acting) for acting in ways}
