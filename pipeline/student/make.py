@@ -32,7 +32,7 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
         )
     if importlib.util.find_spec("torch") is None:
         raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
-    device = _checked(train.device)
+    device = _ready(train.device)
     if train.memory == "lstm":
         from pipeline.student.recurrent_student import RecurrentStudent
 
@@ -53,13 +53,19 @@ def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> Po
     from pipeline.student.hierarchical import PolicyOverTeachers, options_of
 
     frames = train.frames if train.memory == "stack" else 1
-    return PolicyOverTeachers(options_of(task.grammar), train.network, frames, _checked(train.device), rng)
+    return PolicyOverTeachers(options_of(task.grammar), train.network, frames, _ready(train.device), rng)
 
 
-def _checked(device: str) -> str:
-    """The device, if this machine has it."""
+def _ready(device: str) -> str:
+    """The device, if this machine has it, made ready for these networks.
+
+    On the CPU that is one thread per process: the layers are small, runs share the cores among themselves (a second
+    thread then waits for the first more than it helps), and sums come out alike on machines with more or fewer cores.
+    """
     import torch
 
+    if device == "cpu":
+        torch.set_num_threads(1)
     if device.startswith("cuda"):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         index = int(device.partition(":")[2] or 0)

@@ -118,3 +118,9 @@ def test_what_students_there_are():
         make_student(plain, Train(schedule="fast"), np.random.default_rng(0))
     auto = make_student(TASK, Train(schedule="fast"), np.random.default_rng(0))
     assert type(auto).__name__ == "FusedStudent"
+
+
+def test_torch_students_keep_to_one_thread():
+    torch.set_num_threads(2)
+    make_student(TASK, Train(schedule="fast", network="map"), np.random.default_rng(0))
+    assert torch.get_num_threads() == 1
