@@ -79,14 +79,20 @@ def reached(root: Path, stage: str) -> int:
     return min(found)
 
 
-def interrupt(root: Path, stage: str, stop: Stop) -> None:
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes, started or starting, that a command's students learn in."""
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def interrupt(root: Path, stage: str, stop: Stop, while_starting: bool = False) -> None:
     """Run a stage until it is further than before, stop it, and see that it ends as it should, and not too late."""
     before = reached(root, stage)
     process = subprocess.Popen(
         [str(BIN / "llm4teach"), *command(stage)],
         cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    while reached(root, stage) <= before:
+    while len(workers(process)) < 2 if while_starting else reached(root, stage) <= before:
         assert process.poll() is None, "it ended before it could be stopped"
         time.sleep(0.01)
     below = psutil.Process(process.pid).children(recursive=True)
@@ -124,14 +130,13 @@ def terminate_all(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def kill_a_worker(process: subprocess.Popen[str]) -> tuple[int, str]:
     """As the system does when memory runs out."""
-    workers = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-    assert len(workers) == 2
-    workers[0].kill()
+    workers(process)[0].kill()
     return 1, "llm4teach: a worker was killed, perhaps for want of memory; the same command goes on from here"
 
 
 def test_training_stopped_in_every_way(calm: Path, tmp_path: Path) -> None:
     root = fresh(tmp_path / "rough")
+    interrupt(root, "train", ctrl_c, while_starting=True)
     for stop in (kill, ctrl_c, terminate_all, kill_a_worker):
         interrupt(root, "train", stop)
     assert not (root / "data/students").exists()
