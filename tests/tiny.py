@@ -23,7 +23,10 @@ CONTENT: dict[str, Any] = {
     "seeds": 1,
     "collect": {"behaviours": ["random", "options"], "steps": 800, "envs": 16, "seed": 0},
     "label": {"provider": "published"},
-    "train": {"schedule": "tiny", "checkpoint_s": 0.05},
+    "train": {
+        "schedule": "tiny", "network": "egocentric", "memory": "none", "frames": 4, "update": "auto", "device": "cpu",
+        "warm_start": 0, "checkpoint_s": 0.05,
+    },
     "schedules": {
         "tiny": {
             "envs": 8, "horizon": 16, "epochs": 2, "minibatch": 32, "lr": 4e-3, "lr_end": 2e-4, "entropy": 0.01,

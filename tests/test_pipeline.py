@@ -1,0 +1,226 @@
+"""All stages by `dvc repro`, with tiny params in a temporary clone: to the report, resumed, and not run twice.
+
+The stages are carried out by the installed `llm4teach`, which is this checkout's, so nothing is compiled anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tiny import BIN, ROOT, TASK, content, write_params
+
+from pipeline.student.checkpoint import checkpoint_path
+
+SOME_SECONDS = {
+    "schedules.tiny.envs": 16,
+    "schedules.tiny.horizon": 32,
+    "schedules.tiny.minibatch": 128,
+    "schedules.tiny.i1": 200,
+    "schedules.tiny.i2": 400,
+    "schedules.tiny.finetune": 20,
+}
+STUDENT = f"{TASK}-llm4teach"
+STAGES = [
+    f"collect@{TASK}", f"label@{TASK}", f"train@{STUDENT}", f"finetune@{STUDENT}", f"evaluate@{STUDENT}",
+    f"evaluate-teacher@{TASK}", "report",
+]  # fmt: skip
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """With the installed commands, and nothing of the user's DVC or git."""
+    own = {
+        "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(folder / ".dvc/tmp/global"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    identity = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    return {**os.environ, **own, **identity, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command in a clone that must succeed."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def clone(folder: Path) -> Path:
+    """The files that git tracks, as they are now, as a repository of their own with tiny params."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).exists() and name != "dvc.lock":  # which may tell of the real params' results
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    write_params(folder / "params.yaml", SOME_SECONDS)
+    run(folder, "git", "init", "--quiet")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", "clone")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which `dvc repro` was left in peace."""
+    folder = clone(tmp_path_factory.mktemp("calm"))
+    done = run(folder, "dvc", "repro")
+    ran = re.findall(r"^Running stage '(.*)':$", done.stdout, re.MULTILINE)
+    assert sorted(ran) == sorted(STAGES)
+    assert [stage for stage in ran if stage in STAGES[:4]] == STAGES[:4]
+    return folder
+
+
+def changed(folder: Path) -> set[str]:
+    """The stages that `dvc repro` would find changed, those only because of others not among them."""
+    status: dict[str, Any] = json.loads(run(folder, "dvc", "status", "--json").stdout)
+    found = set()
+    for stage, reasons in status.items():
+        kinds = {name for reason in reasons for name in (reason.get("changed deps", {}) or {})}
+        if "params.yaml" in kinds:
+            found.add(stage)
+    return found
+
+
+def test_one_command_leads_to_the_report(calm: Path) -> None:
+    assert (calm / "data/report/index.html").stat().st_size > 100_000
+    assert TASK in run(calm, "llm4teach", "summary").stdout
+    labels = calm / "data/labels" / TASK
+    assert {path.name for path in labels.iterdir()} >= {"labels.parquet", "responses.parquet", "prompts.parquet"}
+    assert (calm / "data/states" / f"{TASK}.parquet").is_file()
+    assert (calm / "data/students" / TASK / "llm4teach/final/0/student.safetensors").is_file()
+    assert {path.name for path in (calm / "data/evaluations" / TASK).glob("*.parquet")} == {
+        "llm.parquet",
+        "llm4teach.parquet",
+    }
+
+
+def test_git_sees_only_the_lock_file(calm: Path) -> None:
+    """What the stages write is kept by DVC, or is a log or a checkpoint."""
+    assert run(calm, "git", "status", "--short").stdout.split() == ["??", "dvc.lock"]
+
+
+def test_a_second_time_nothing_runs(calm: Path) -> None:
+    files = [path for path in (calm / "data").rglob("*") if path.is_file()]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    done = run(calm, "dvc", "repro")
+    assert "Data and pipelines are up to date." in done.stdout
+    assert "Running stage" not in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({"schedules.other": {}, "train.checkpoint_s": 5}, set()),
+        ({"evaluate.episodes": 21}, {f"evaluate@{STUDENT}", f"evaluate-teacher@{TASK}"}),
+        ({"schedules.tiny.clip": 0.1}, {f"train@{STUDENT}", f"finetune@{STUDENT}"}),
+        ({"collect.seed": 1}, {f"collect@{TASK}"}),
+    ],
+    ids=["nothing that matters", "evaluate", "schedule", "collect"],
+)
+def test_changed_params_concern_the_stages_that_use_them(calm: Path, changes: dict[str, Any], stages: set[str]) -> None:
+    path = calm / "params.yaml"
+    before = path.read_text()
+    if "schedules.other" in changes:
+        changes = {**changes, "schedules.other": content()["schedules"]["tiny"]}
+    write_params(path, {**SOME_SECONDS, **changes})
+    try:
+        assert changed(calm) == stages
+    finally:
+        path.write_text(before)
+
+
+def test_the_graph_reads_as_the_design_says(calm: Path) -> None:
+    edges = set(re.findall(r'"(.*?)" -> "(.*?)";', run(calm, "dvc", "dag", "--dot").stdout))
+    chain = [*STAGES[:5], "report"]
+    assert set(pairwise(chain)) <= edges
+    assert (f"label@{TASK}", f"evaluate-teacher@{TASK}") in edges
+    assert (f"label@{TASK}", f"finetune@{STUDENT}") not in edges
+    assert (f"label@{TASK}", f"evaluate@{STUDENT}") not in edges
+
+
+def test_dvc_shows_the_metrics(calm: Path) -> None:
+    shown = json.loads(run(calm, "dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    for method in ("llm", "llm4teach"):
+        path = f"data/evaluations/{TASK}/{method}.json"
+        assert shown[path]["data"] == json.loads((calm / path).read_text())
+        assert 0 <= shown[path]["data"]["sampled"]["success"] <= 1
+    assert shown[f"data/labels/{TASK}/metrics.json"]["data"]["coverage_states"] == 1
+
+
+def test_dvc_draws_the_curves(calm: Path) -> None:
+    done = run(calm, "dvc", "plots", "show", "--json")
+    drawn = {name.rpartition("::")[2]: plots for name, plots in json.loads(done.stdout)["data"].items()}
+    columns = {
+        "Success over environment steps": {"success"},
+        "Teacher's weight over environment steps": {"teacher_weight"},
+        "Losses over environment steps": {"policy_loss", "value_loss", "teacher_loss"},
+    }
+    assert drawn.keys() == columns.keys()
+    for title, wanted in columns.items():
+        spec = json.dumps(drawn[title])
+        assert '"env_steps"' in spec
+        assert wanted <= set(re.findall(r'"(\w+)"', spec))
+        assert f"{TASK}/llm4teach/final/0/curve.csv" in spec
+    run(calm, "dvc", "plots", "show", "--out", "dvc_plots")
+    page = (calm / "dvc_plots/index.html").read_text()
+    assert all(title in page.replace("&#39;", "'") for title in columns)
+
+
+def test_every_task_that_runs_by_default_has_its_curves_drawn() -> None:
+    default = yaml.safe_load((ROOT / "params.yaml").read_text())
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    wanted = {f"data/students/{task}/llm4teach/final/0/curve.csv" for task in default["tasks"]}
+    for plot in plots:
+        assert {path for definition in plot.values() for path in definition["y"]} == wanted
+
+
+def interrupt(folder: Path, number: int) -> str:
+    """Signal `dvc repro` and its stage while a student is being taught, as a terminal would; returns what it said."""
+    checkpoint = checkpoint_path(folder, TASK, "llm4teach", "train", 0)
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    process = subprocess.Popen(
+        [str(BIN / "dvc"), "repro"], cwd=folder, env=environment(folder), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert not (folder / "data/students" / TASK / "llm4teach/taught/unlabelled.json").exists()
+    return said
+
+
+def test_stopped_and_killed_it_goes_on_to_the_same_result(calm: Path, tmp_path: Path) -> None:
+    rough = clone(tmp_path)
+    said = interrupt(rough, signal.SIGINT)
+    assert "llm4teach: stopped; everything is kept, and the same command goes on from here" in said
+    assert "Traceback" not in said
+    interrupt(rough, signal.SIGKILL)
+    done = run(rough, "dvc", "repro", f"evaluate@{STUDENT}")
+    assert f"Stage 'label@{TASK}' didn't change, skipping" in done.stdout
+    for name in (
+        f"data/states/{TASK}.parquet",
+        f"data/labels/{TASK}/labels.parquet",
+        f"data/students/{TASK}/llm4teach/taught/0/student.safetensors",
+        f"data/students/{TASK}/llm4teach/taught/unlabelled.json",
+        f"data/students/{TASK}/llm4teach/final/0/student.safetensors",
+        f"data/students/{TASK}/llm4teach/final/0/optimiser.safetensors",
+        f"data/evaluations/{TASK}/llm4teach.parquet",
+        f"data/evaluations/{TASK}/llm4teach.json",
+    ):
+        assert (rough / name).read_bytes() == (calm / name).read_bytes(), name
