@@ -34,7 +34,7 @@ def play(
     for _ in range(task.horizon):
         uniforms = rng.random(batch.rows, dtype=np.float32)
         actions = choose(batch, uniforms if acting == "sampled" else None)
-        idle += running & (actions == task.idle)
+        idle += actions == task.idle
         finished = batch.step(actions)
         for row in np.flatnonzero(running & finished.done):
             success = bool(finished.success[row])

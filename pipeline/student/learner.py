@@ -68,7 +68,7 @@ class Learner:
         self.seconds = 0.0
         self._has_labels = instructions is not None
         self.unlabelled: Counter[int] = Counter()
-        self._rng = np.random.default_rng([seed, phase.first])
+        self._rng = np.random.default_rng([seed, 4 + phase.first])  # 0 to 3 are streams of weights and labels
         self.student = make_student(np.random.default_rng([seed, 0]))
         self.batch = task.make_batch(schedule.envs, int(self._rng.integers(2**31)), instructions, "train")
         self._memory = self.student.memory(schedule.envs)

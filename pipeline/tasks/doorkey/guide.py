@@ -135,7 +135,6 @@ def explore(w):
         if walls & (walls >> 1) & 0x1FE:
             right = column
         corners |= walls & w.walls[column + 1]
-    corners &= 0x1FE
     bottom = 9
     for row in range(8, 0, -1):
         if (corners >> row) & 1:
