@@ -72,6 +72,14 @@ def test_the_student_changes_and_the_taught_one_stays(root: Path) -> None:
     assert (students(root, "final") / "0/student.safetensors").read_bytes() == first
 
 
+def test_the_optimiser_goes_on_too(root: Path) -> None:
+    finetune(TASK, "llm4teach", params(), root)
+    with_it = (students(root, "final") / "0/student.safetensors").read_bytes()
+    (students(root, "taught") / "0/optimiser.safetensors").unlink()
+    finetune(TASK, "llm4teach", params(), root)
+    assert (students(root, "final") / "0/student.safetensors").read_bytes() != with_it
+
+
 def test_another_taught_student_is_not_mistaken_for_a_checkpoint(root: Path) -> None:
     """The checkpoint of the finished phase belongs to the student it started from."""
     finetune(TASK, "llm4teach", params(), root)
