@@ -24,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(STAMP) ## run every stage that has changed, then print the table and where the report is
+	@llm4teach check
 	@dvc repro
 	@llm4teach summary
 
