@@ -14,14 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.experiments.experiment import experiments
 from pipeline.params import Params
+from pipeline.report.analysis import read_analysis
 from pipeline.report.comparison import Comparison, interval, metrics, percent, table_rows
 from pipeline.report.episodes import read_episodes, typical_episode
 from pipeline.report.films import film
+from pipeline.report.gallery import gallery
 from pipeline.report.page import render
-from pipeline.report.published_results import published_results
-from pipeline.report.runs import versions
+from pipeline.report.paper_report import gather_paper
 from pipeline.report.task_report import Film, TaskReport, gather
+from pipeline.report.trials import read_trials
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import get_task
 
@@ -36,17 +39,26 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False) -> Path:
     out = root / "data" / "report"
     for folder in ("figures", "films"):
         shutil.rmtree(out / folder, ignore_errors=True)
+    data = root / "data"
+    wanted = experiments(params)
+    groups = read_trials(data / "paper", wanted, {name: get_task(name).horizon for name in params.tasks})
     tasks = []
     for name in params.tasks:
         print(f"report: {name}: tables and figures", file=sys.stderr)
-        task = gather(name, params, root / "data", out / "figures")
+        compared = {g.method: g for g in groups if g.experiment == "methods" and g.task == name}
+        task = gather(name, params, data, out / "figures", compared)
         print(f"report: {name}: films", file=sys.stderr)
-        tasks.append(_with_films(task, params, root / "data", out / "films"))
+        tasks.append(_with_films(task, params, data, out / "films"))
     comparisons = [row for task in tasks for row in task.comparisons]
+    paper = gather_paper(wanted, groups, comparisons, out / "figures")
+    analysis = read_analysis(data / "paper/analysis")
+    for name, failures in analysis.found["failures"].items():
+        if name in params.tasks:
+            analysis.gallery.extend(gallery(name, failures, params, data, out / "films"))
 
     out.mkdir(parents=True, exist_ok=True)
     page = out / "index.html"
-    page.write_text(render(params, tasks, published_results(), versions()), encoding="utf-8")
+    page.write_text(render(params, tasks, paper, analysis), encoding="utf-8")
     rows = table_rows(comparisons)
     with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys() if rows else ["task"], lineterminator="\n")

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.statistics import interquartile_mean, interquartile_mean_interval, wilson_interval
+from pipeline.statistics import (
+    difference_interval,
+    interquartile_mean,
+    interquartile_mean_interval,
+    median_ratio_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +82,29 @@ def test_bootstrap_of_one_seed_is_that_seed() -> None:
     low, high = interquartile_mean_interval(np.array([[1.0, 2.0]]))
     assert low == pytest.approx([1.0, 2.0])
     assert high == pytest.approx([1.0, 2.0])
+
+
+def test_the_ratio_of_medians_and_its_interval() -> None:
+    ratio, low, high = median_ratio_interval(np.array([20.0, 30, 40, 30, 30]), np.array([10.0, 10, 10, 10, 10]))
+    assert ratio == 3
+    assert 2 <= low <= 3 <= high <= 4
+    assert median_ratio_interval(np.full(3, 6.0), np.full(5, 2.0)) == (3, 3, 3)
+
+
+def test_a_ratio_to_what_some_never_reach() -> None:
+    ratio, low, high = median_ratio_interval(np.array([4.0, 4, 4, np.inf, np.inf]), np.full(5, 2.0))
+    assert (ratio, low, high) == (2, 2, np.inf)
+    assert median_ratio_interval(np.full(3, np.inf), np.full(3, 2.0))[0] == np.inf
+    with pytest.raises(ValueError, match="denominator"):
+        median_ratio_interval(np.full(3, 2.0), np.array([1.0, np.inf, np.inf]))
+
+
+def test_a_difference_of_means_and_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(1.0, 0.1, 40), rng.normal(0.5, 0.1, 40)
+    difference, low, high = difference_interval(first, second)
+    assert low < difference < high
+    assert difference == pytest.approx(first.mean() - second.mean())
+    assert high - low == pytest.approx(2 * 1.96 * 0.1 * (2 / 40) ** 0.5, rel=0.25)
+    with pytest.raises(ValueError, match="no values"):
+        difference_interval(first, np.array([]))

@@ -70,7 +70,7 @@ def cost(
 
 def assumptions() -> dict[str, Any]:
     """The committed assumptions."""
-    return json.loads(ASSUMPTIONS.read_text())
+    return json.loads(ASSUMPTIONS.read_text(encoding="utf-8"))
 
 
 def _way(name: str, answers: int, tokens: Tokens) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from pipeline.report.comparison import percent
 from pipeline.report.curves import Axis, Band, Curve, band
@@ -37,13 +38,24 @@ class Theme:
     muted: str
     grid: str
     methods: dict[str, str]
+    variants: tuple[str, ...]
 
 
 LIGHT = Theme(
-    "light", "#1d2329", "#5b6570", "#dfe3e8", {"llm4teach": "#0072b2", "rl": "#d55e00", "hierarchical": "#009e73"}
+    "light",
+    "#1d2329",
+    "#5b6570",
+    "#dfe3e8",
+    {"llm4teach": "#0072b2", "rl": "#d55e00", "hierarchical": "#009e73"},
+    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#6b6b6b"),
 )
 DARK = Theme(
-    "dark", "#e4e8ec", "#9aa5b1", "#343b43", {"llm4teach": "#56b4e9", "rl": "#e69f00", "hierarchical": "#2fc79a"}
+    "dark",
+    "#e4e8ec",
+    "#9aa5b1",
+    "#343b43",
+    {"llm4teach": "#56b4e9", "rl": "#e69f00", "hierarchical": "#2fc79a"},
+    ("#56b4e9", "#e69f00", "#2fc79a", "#e59ac4", "#c9cdd2"),
 )
 
 
@@ -79,29 +91,39 @@ def learning_curves(
     def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.subplots(gridspec_kw={"left": 0.085, "right": 0.985, "top": 0.92, "bottom": 0.27})
         for method, course in bands.items():
-            colour, style = theme.methods.get(method, theme.text), STYLES.get(method, "-")
-            axes.plot(course.x, course.each.T, color=colour, linewidth=0.7, alpha=0.45)
-            axes.fill_between(course.x, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
-            label = f"{METHOD_TITLES.get(method, method)} ({_seeds(len(course.each))})"
-            axes.plot(course.x, course.mean, style, color=colour, linewidth=2.2, label=label)
+            name = METHOD_TITLES.get(method, method)
+            draw_band(axes, course, name, theme.methods.get(method, theme.text), STYLES.get(method, "-"))
         if paper is not None:
             axes.axhline(paper, color=theme.text, linewidth=1, linestyle=(0, (5, 3)), label=f"paper {percent(paper)}")
         if teacher is not None:
             name = f"teacher alone {percent(teacher)}"
             axes.axhline(teacher, color=theme.muted, linewidth=1.2, linestyle=(0, (1, 2)), label=name)
         _mark_leaving(axes, leaves, theme)
-        axes.set_ylim(0, 1.03)
-        axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
         axes.set_title(f"{task}: success of training episodes", loc="left", fontsize=10, color=theme.text)
-        _finish(axes, axis, theme)
-        axes.set_xlim(0, max(course.end for course in bands.values()))
-        figure.legend(loc="lower center", ncols=3, frameon=False, fontsize=8, labelcolor=theme.text)
+        finish_curves(figure, axes, axis, theme, max(course.end for course in bands.values()))
 
     told = [_course_in_words(method, course, axis, paper) for method, course in bands.items()]
     left = f" The teacher leaves at {amount(leaves, axis)}." if leaves is not None else ""
     caption = " ".join(told) + left
     alt = f"Line chart of success in training against {AXIS_TITLES[axis]} on {task}. {caption}"
-    return _save(directory, f"{task}-success-{axis.replace('_', '-')}", draw, alt, caption)
+    return save(directory, f"{task}-success-{axis.replace('_', '-')}", draw, alt, caption)
+
+
+def draw_band(axes: Axes, course: Band, name: str, colour: str, style: Any) -> None:
+    """Several seeds: each as a thin line, their interquartile mean as a thick one, and its interval."""
+    axes.plot(course.x, course.each.T, color=colour, linewidth=0.7, alpha=0.45)
+    axes.fill_between(course.x, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
+    label = f"{name} ({_seeds(len(course.each))})"
+    axes.plot(course.x, course.mean, linestyle=style, color=colour, linewidth=2.2, label=label)
+
+
+def finish_curves(figure: Figure, axes: Axes, axis: Axis, theme: Theme, end: float) -> None:
+    """Axes of success against steps or seconds up to an end, with the legend below."""
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
+    _finish(axes, axis, theme)
+    axes.set_xlim(0, end)
+    figure.legend(loc="lower center", ncols=3, frameon=False, fontsize=8, labelcolor=theme.text)
 
 
 def teacher_share(directory: Path, task: str, curves: Sequence[Curve]) -> Drawing | None:
@@ -143,7 +165,7 @@ def teacher_share(directory: Path, task: str, curves: Sequence[Curve]) -> Drawin
     alt = (
         f"Two line charts against environment steps on {task}: the teacher’s weight and the label miss rate. {caption}"
     )
-    return _save(directory, f"{task}-teacher-share", draw, alt, caption)
+    return save(directory, f"{task}-teacher-share", draw, alt, caption)
 
 
 def teacher_leaves(curves: Sequence[Curve], axis: Axis) -> float | None:
@@ -201,13 +223,14 @@ def _finish(axes: Axes, axis: Axis, theme: Theme) -> None:
         side.set_visible(False)
 
 
-def _save(
+def save(
     directory: Path,
     name: str,
     draw: Callable[[Figure, Theme], None],
     alt: str,
     caption: str,
 ) -> Drawing:
+    """Draw a figure for both themes into a directory."""
     from matplotlib.figure import Figure as NewFigure
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -217,4 +240,7 @@ def _save(
         draw(figure, theme)
         paths.append(directory / (f"{name}.png" if theme is LIGHT else f"{name}-dark.png"))
         figure.savefig(paths[-1], dpi=DPI, transparent=True, metadata={"Software": None})
+        with Image.open(paths[-1]) as picture:  # a palette of 256 colours looks the same and takes a third of the bytes
+            smaller = picture.quantize(256, method=Image.Quantize.FASTOCTREE)
+        smaller.save(paths[-1], optimize=True)
     return Drawing(paths[0], paths[1], alt, caption)

@@ -7,41 +7,53 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.params import Params
+from pipeline.report.analysis import ERROR_WORDS, Analysis, departures_in_words
 from pipeline.report.comparison import Mark, interval, percent, verdict
 from pipeline.report.figures import amount
 from pipeline.report.labels import SHOWN
-from pipeline.report.published_results import METHOD_TITLES, PublishedResults
-from pipeline.report.runs import Students
+from pipeline.report.paper_report import PaperReport
+from pipeline.report.published_results import METHOD_TITLES, PublishedResults, published_results
+from pipeline.report.runs import Students, versions
 from pipeline.report.task_report import TaskReport
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 
 
-def render(params: Params, tasks: Sequence[TaskReport], published: PublishedResults, versions: dict[str, str]) -> str:
+def render(params: Params, tasks: Sequence[TaskReport], paper: PaperReport, analysis: Analysis) -> str:
     """The page as HTML."""
+    published = published_results()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(percent=percent, interval=interval, data_uri=data_uri, amount=amount)
+    environment.filters.update(percent=percent, interval=interval, data_uri=data_uri, amount=amount, number=number)
     return environment.get_template("template.html").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         params=params,
         tasks=tasks,
+        paper=paper,
+        analysis=analysis,
         published=published,
-        versions=versions,
+        versions=versions(),
         titles=METHOD_TITLES,
         marks={Mark.BEAT: "▲", Mark.MATCH: "●", Mark.MISS: "▼"},
         beside={Mark.BEAT: "higher", Mark.MATCH: "level", Mark.MISS: "lower"},
         shown=SHOWN,
+        error_words=ERROR_WORDS,
+        departures_in_words=departures_in_words,
         what_was_run=what_was_run(params, tasks),
         outcome=outcome(tasks),
         verdicts={task.name: verdict(task.headline, published) for task in tasks if task.headline},
         caveats=caveats(params, tasks, published),
     )
+
+
+def number(value: float) -> str:
+    """A count or an amount with as many digits as say something: `12,345`, `3.2`, `0.017`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
 
 
 def data_uri(path: Path) -> str:
@@ -131,7 +143,7 @@ def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedRes
     if "rl" not in methods:
         notes.append(
             "No student was trained without a teacher here, so this page cannot say what the teacher was worth: that "
-            "takes the method “rl” with the same network."
+            "takes the method “rl” with the same network, which `make paper` trains."
         )
     notes.append("Seconds depend on the machine and on what else it was doing; environment steps do not.")
     return notes

@@ -38,14 +38,16 @@ class Students:
         return self.settings.get("parameters")
 
 
-def find_students(method_dir: Path, method: str, curves: Sequence[Curve]) -> Students | None:
-    """The students behind some curves, with the settings that their `config.json` files agree on; None if none.
+def find_students(method: str, curves: Sequence[Curve], folders: Sequence[Path]) -> Students | None:
+    """The students behind some curves (each one's folder), with the settings that their `config.json` files agree on.
+
+    None if there are none.
 
     Raises TableError for a `config.json` that is not a JSON object.
     """
     if not curves:
         return None
-    configs = [_config(method_dir / "final" / str(curve.seed) / "config.json") for curve in curves]
+    configs = [_config(folder / "config.json") for folder in folders]
     shared = {key: value for key, value in configs[0].items() if all(c.get(key) == value for c in configs)}
     return Students(
         method,

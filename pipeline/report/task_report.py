@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.report.figures import Drawing, learning_curves, teacher_share
 from pipeline.report.labels import LabelReport, read_labels
 from pipeline.report.published_results import published_results
 from pipeline.report.runs import Students, find_students
+from pipeline.report.trials import TrialGroup
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,27 @@ class TaskReport:
         return next((row for row in there if row.method == "llm4teach"), there[0] if there else None)
 
 
-def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
+def gather(
+    name: str, params: Params, data: Path, figures: Path, trials: Mapping[str, TrialGroup] | None = None
+) -> TaskReport:
     """Read everything there is about one task under `data`, and draw its figures into `figures`; no films yet.
 
+    trials  by method, those of the experiment that compares methods: they stand in for the stages' own students where
+            they are more
     Raises TableError for a file that is there but broken.
     """
+    trials = trials or {}
     absent: list[str] = []
     evaluations: dict[str, pa.Table] = {}
     for method in ["llm", *params.methods]:
         path = data / "evaluations" / name / f"{method}.parquet"
         if path.exists():
             evaluations[method] = read_episodes(path, name, method)
-        else:
+        elif method not in trials:
             absent.append(f"{name}: the evaluation of {method} ({_place(path, data)}); evaluate writes it.")
+    for method, group in trials.items():
+        if method not in evaluations or _students(evaluations[method]) < len(group.folders):
+            evaluations[method] = group.table
     found = [summary for table in evaluations.values() for summary in summaries(table)]
     comparisons = compare([name], found, published_results())
 
@@ -77,9 +87,15 @@ def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
     absent += [
         f"{name}: students of {method} ({_place(students_dir / method, data)}); train and finetune write them."
         for method, each in curves.items()
-        if not each
+        if not each and method not in trials
     ]
-    groups = [find_students(students_dir / method, method, each) for method, each in curves.items()]
+    folders = {
+        method: [students_dir / method / "final" / str(curve.seed) for curve in each] for method, each in curves.items()
+    }
+    for method, group in trials.items():
+        if len(curves.get(method, [])) < len(group.curves):
+            curves[method], folders[method] = list(group.curves), list(group.folders)
+    groups = [find_students(method, each, folders[method]) for method, each in curves.items()]
     paper = published_results().figure(name, "llm4teach")
     alone = next((row.main.success.mean for row in comparisons if row.method == "llm" and row.main), None)
     drawings = [
@@ -100,6 +116,11 @@ def gather(name: str, params: Params, data: Path, figures: Path) -> TaskReport:
         labels=labels,
         absent=absent,
     )
+
+
+def _students(table: pa.Table) -> int:
+    """How many students an evaluation is of."""
+    return len(table["seed"].unique())
 
 
 def _place(path: Path, data: Path) -> Path:

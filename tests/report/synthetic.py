@@ -131,3 +131,42 @@ def write_labels(data: Path, task: str, unlabelled: int = 0) -> None:
         for d, n in met
     ]
     write_table(data / "states" / f"{task}.parquet", states, STATES)
+
+
+def write_trial(
+    data: Path,
+    experiment: str,
+    variant: str,
+    task: str,
+    seed: int,
+    *,
+    method: str = "llm4teach",
+    network: str = "egocentric",
+    success: Sequence[float] = (),
+    evaluated: float = 1.0,
+) -> Path:
+    """One finished trial whose success in training is `success`, by iteration; returns its folder.
+
+    `evaluated` is its success on 100 held-out layouts, acting by sampling.
+    """
+    folder = data / "paper" / experiment / variant.replace(" ", "-") / task / str(seed)
+    folder.mkdir(parents=True)
+    with (folder / "curve.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        for i, share in enumerate(success):
+            weight = 1.0 if method == "llm4teach" and i < 3 else 0
+            row = {"phase": "train", "iteration": i, "env_steps": (i + 1) * 1000, "seconds": (i + 1) * 0.5}
+            writer.writerow({**row, "success": share, "teacher_weight": weight})
+    config = {"parameters": 22024, "network": network, "schedule": "fast", "settings": {"envs": 10}}
+    (folder / "config.json").write_text(json.dumps(config))
+    rows = episode_rows(task, method, seed, [i < 100 * evaluated for i in range(100)])
+    write_table(folder / "episodes.parquet", rows, EPISODES)
+    about = {"experiment": experiment, "variant": variant, "task": task, "seed": seed, "method": method}
+    (folder / "trial.json").write_text(json.dumps(about))
+    return folder
+
+
+def ramp(reaches: int, iterations: int = 40, top: float = 1.0) -> list[float]:
+    """Success that is zero before an iteration and `top` from it on."""
+    return [top if i >= reaches else 0.0 for i in range(iterations)]

@@ -13,6 +13,7 @@ from stages.analyse import PLACE, analyse
 from stages.collect import collect
 from stages.evaluate import evaluate
 from stages.finetune import finetune
+from stages.report import report
 from stages.train import train
 
 
@@ -40,6 +41,10 @@ def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["cost"][TASK]["ways"][1]["answers"] == 6 * 8 * 16
     assert set(found["failures"][TASK]) == {"sampled", "argmax"}
     assert found["assumptions"]["prices"]
+    html = report(settings, tmp_path, quiet=True).read_text()
+    failures = html.split('<section id="failures">')[1].split("</section>")[0]
+    assert failures.count("data:image/gif;base64,") == 3  # a student that learned nothing fails somewhere
+    assert "Not analysed yet" not in html
 
 
 def test_without_students_and_labels_the_rest_is_written_and_said(

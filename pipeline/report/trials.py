@@ -1,0 +1,141 @@
+"""The finished trials of the experiments, as `make paper` left them: one group per variant and task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.experiments.experiment import Experiment
+from pipeline.report.curves import Axis, Curve, read_curve
+from pipeline.report.episodes import Summary, read_episodes, summaries
+from pipeline.tables import TableError
+
+WINDOW = 5
+"""Iterations over which success in training is averaged before it is compared with a level."""
+
+
+@dataclass(frozen=True)
+class TrialGroup:
+    """The students of one variant of an experiment on one task, which differ by their seeds alone.
+
+    curves   each student's training log, by seed; `folders` in the same order
+    table    their held-out episodes (EPISODES)
+    config   the first student's config.json
+    horizon  steps after which an episode of the task is cut off
+    """
+
+    experiment: str
+    variant: str
+    task: str
+    method: str
+    folders: tuple[Path, ...]
+    curves: tuple[Curve, ...]
+    table: pa.Table
+    config: dict[str, Any]
+    horizon: int
+
+    @property
+    def network(self) -> str:
+        return str(self.config.get("network", "unknown"))
+
+    @property
+    def end(self) -> float:
+        """Environment steps of the shortest training."""
+        return min(float(curve.env_steps[-1]) for curve in self.curves)
+
+    @cached_property
+    def summaries(self) -> dict[str, Summary]:
+        """Held-out episodes by way of acting."""
+        return {summary.acting: summary for summary in summaries(self.table)}
+
+    @property
+    def main(self) -> Summary:
+        """Acting by sampling, the paper's way, where there is that."""
+        return self.summaries.get("sampled") or next(iter(self.summaries.values()))
+
+    @property
+    def warm_up(self) -> int:
+        """Environment steps until every environment has had time for a whole episode: before, only short episodes
+        have ended, and success in training is overstated."""
+        return int(self.config.get("settings", {}).get("envs", 0)) * self.horizon
+
+    def reached(self, level: float, axis: Axis = "env_steps") -> np.ndarray:
+        """float[seeds]: where each student's success in training, over WINDOW iterations, first is at a level.
+
+        Infinity if it never is. What ended during `warm_up` does not count.
+        """
+        return np.array([_reached(curve, level, axis, self.warm_up) for curve in self.curves])
+
+    def course(self, end: float) -> np.ndarray:
+        """float[seeds]: each student's mean success in training up to so many environment steps, warm-up left out."""
+        means = []
+        for curve in self.curves:
+            there = np.isfinite(curve.success) & (curve.env_steps > self.warm_up) & (curve.env_steps <= end)
+            means.append(float(curve.success[there].mean()) if there.any() else np.nan)
+        return np.array(means)
+
+
+def _reached(curve: Curve, level: float, axis: Axis, warm_up: int) -> float:
+    there = np.flatnonzero(np.isfinite(curve.success) & (curve.env_steps > warm_up))
+    if len(there) < WINDOW:
+        return np.inf
+    means = np.convolve(curve.success[there], np.full(WINDOW, 1 / WINDOW), mode="valid")
+    first = np.flatnonzero(means >= level - 1e-12)
+    return float(getattr(curve, axis)[there[first[0] + WINDOW - 1]]) if len(first) else np.inf
+
+
+def read_trials(paper: Path, experiments: Sequence[Experiment], horizons: dict[str, int]) -> list[TrialGroup]:
+    """The finished trials under data/paper, in the order of the experiments, their tasks and their variants.
+
+    Only tasks named in `horizons` (steps after which an episode is cut off) are read. Raises TableError for a broken
+    file.
+    """
+    found: dict[tuple[str, str, str], list[tuple[int, Path, str]]] = {}
+    for marker in paper.glob("*/*/*/*/trial.json"):
+        about = _read(marker)
+        if not {"experiment", "variant", "task", "seed", "method"} <= set(about):
+            raise TableError(f"{marker}: wanted the keys experiment, variant, task, seed and method")
+        key = about["experiment"], about["variant"], about["task"]
+        found.setdefault(key, []).append((about["seed"], marker.parent, about["method"]))
+    groups = []
+    for experiment in experiments:
+        for task in experiment.tasks:
+            for variant in experiment.variants:
+                trials = sorted(found.get((experiment.name, variant.name, task), []))
+                if trials and task in horizons:
+                    groups.append(_group(experiment.name, variant.name, task, trials, horizons[task]))
+    return groups
+
+
+def _group(
+    experiment: str, variant: str, task: str, trials: Sequence[tuple[int, Path, str]], horizon: int
+) -> TrialGroup:
+    method = trials[0][2]
+    return TrialGroup(
+        experiment,
+        variant,
+        task,
+        method,
+        tuple(folder for _, folder, _ in trials),
+        tuple(read_curve(folder / "curve.csv", seed) for seed, folder, _ in trials),
+        pa.concat_tables([read_episodes(folder / "episodes.parquet", task, method) for _, folder, _ in trials]),
+        _read(trials[0][1] / "config.json"),
+        horizon,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise TableError(f"{path}: wanted keys and values, found {type(content).__name__}")
+    return content

@@ -1,0 +1,176 @@
+"""The analyses on the page: every table from the stage's files, the gallery, and plain words where there is nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import params, ramp, write_evaluation, write_labels, write_trial
+
+from pipeline.report.analysis import chosen_failures, departures_in_words, read_analysis
+from pipeline.tables import TableError
+from stages.report import report
+
+TASK = "SimpleDoorKey"
+KINDS = ("inconsistent", "incorrect", "inefficient", "searching", "sound")
+DEPARTED = {"steps": 1000, "mass": 0.2, "departures": 150, "departed": 0.15, "better": 0.6, "worse": 0.1}
+DEPARTED |= {"both": 0.2, "neither": 0.1, "spared": 0.05, "advised": "forward", "done": "left"}
+
+
+def failing(*layouts: tuple[int, list[int]], students: int = 3) -> dict[str, Any]:
+    rows = [{"layout_seed": seed, "failed": failed, "ends": ["timeout"] * len(failed)} for seed, failed in layouts]
+    return {"students": students, "episodes": 300, "failures": 4, "most": 1, "layouts": rows}
+
+
+RESULTS: dict[str, Any] = {
+    "shortest": {TASK: {"layouts": 1000, "mean": 11.615, "longest": 27, "unsolvable": 0}},
+    "errors": {
+        TASK: {
+            "episodes": 1000,
+            "steps": 22385,
+            "kinds": {kind: {"steps": 10, "per_1000_steps": 66.6, "episodes": 0.5} for kind in KINDS},
+            "idle_per_1000_steps": 60.0,
+            "outcomes": {
+                "success": {"episodes": 1000, "per_episode": dict.fromkeys(KINDS, 1.49)},
+                "death": {"episodes": 0, "per_episode": dict.fromkeys(KINDS, 7.77)},
+            },
+            "examples": {"incorrect": [{"description": "<b>lava</b>", "action": "forward", "steps": 12}]},
+        }
+    },
+    "departures": {
+        TASK: {
+            "students": 3,
+            "episodes": 750,
+            "unlabelled_steps": 0,
+            "total": DEPARTED,
+            "descriptions": [{"description": "The agent observes <i>nothing</i>.", **DEPARTED}],
+        }
+    },
+    "transfer": [
+        {"source": TASK, "target": target, "students": 3, "success": share, "success_low": share - 0.01}
+        | {"success_high": share + 0.01, "length": 20.0, "return": 0.8}
+        for target, share in ((TASK, 0.98), ("LavaDoorKey", 0.61))
+    ],
+    "cost": {
+        TASK: {
+            "student": {"parameters": 22024, "env_steps": 1e6, "seconds": 6.5},
+            "tokens": {"in": 300.0, "out": 150.0, "measured": False},
+            "ways": [
+                {"way": "the label table, asked once", "answers": 60, "tokens": 27000.0, "seconds": 120.0}
+                | {"euros": {"A model": 0.0073}}
+            ],
+        }
+    },
+    "failures": {},
+    "assumptions": {
+        "note": "Assumptions.",
+        "seconds_per_answer": 2.0,
+        "seconds_source": "assumed",
+        "prices": [{"model": "A model", "source": "a list of 2026"}],
+    },
+}
+
+
+def write_results(data: Path, **changes: Any) -> None:
+    folder = data / "paper/analysis"
+    folder.mkdir(parents=True)
+    for name, content in {**RESULTS, **changes}.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def section(html: str, name: str) -> str:
+    return " ".join(html.split(f'<section id="{name}"')[1].split("</section>")[0].split())
+
+
+def test_every_analysis_is_on_the_page(tmp_path: Path) -> None:
+    write_results(tmp_path / "data")
+    html = report(params(), tmp_path, quiet=True).read_text()
+    errors = section(html, "errors")
+    assert "66.6" in errors
+    assert "1.49" in errors
+    assert "7.77" not in errors  # no episode ended so
+    assert "&lt;b&gt;lava&lt;/b&gt;" in errors
+    departures = section(html, "departures")
+    assert "more often right than wrong: 60% of these" in departures
+    assert "&lt;i&gt;nothing&lt;/i&gt;" in departures
+    transfer = section(html, "transfer")
+    assert "61.0%" in transfer
+    assert "60.0–62.0%, 20.0 steps" in transfer
+    cost = section(html, "cost")
+    for words in ("0.0073", "27,000", "2.0 min", "6.5 s", "a list of 2026", "estimated from the prompt"):
+        assert words in cost
+    assert "11.6" in section(html, "worth")
+    assert "the long run was not made yet" in section(html, "worth")
+
+
+def test_without_analyses_and_trials_the_page_says_so(tmp_path: Path) -> None:
+    html = report(params(), tmp_path, quiet=True).read_text()
+    for name, words in (
+        ("claims", "not tested yet"),
+        ("claims", "The experiment “annealing” (Does only the stepwise schedule work?); `make paper` runs it."),
+        ("claims", "`make paper-map` runs it."),
+        ("worth", "No student of another method was trained"),
+        ("ablations", "Not run yet"),
+        ("errors", "Not counted yet"),
+        ("departures", "Not analysed yet"),
+        ("transfer", "Not tried yet"),
+        ("cost", "Not worked out yet"),
+        ("failures", "Not looked for yet"),
+    ):
+        assert words in section(html, name)
+
+
+def test_trials_stand_in_for_methods_that_the_stages_did_not_run(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_evaluation(data, TASK, "llm", [None], 1.0)
+    write_evaluation(data, TASK, "llm4teach", [0], 1.0)
+    write_labels(data, TASK)
+    for seed in range(2):
+        write_trial(data, "methods", "llm4teach", TASK, seed, success=ramp(5), evaluated=0.99)
+        write_trial(data, "methods", "rl", TASK, seed, method="rl", success=ramp(20, 80), evaluated=0.5)
+    path = report(params(), tmp_path, quiet=True)
+    html = path.read_text()
+    summary = json.loads(path.with_name("summary.json").read_text())[TASK]
+    assert summary["rl"]["sampled"]["success"] == 0.5
+    assert summary["llm4teach"]["sampled"]["success"] == 0.99  # two students rather than one
+    assert "RL, no teacher reaches the paper’s 96.4% at 21K steps" in section(html, "curves")
+    assert "2.5 times (2.5 to 2.5)" in section(html, "worth")
+    assert "Of the experiment “methods”: Hierarchical RL on SimpleDoorKey" in section(html, "claims")
+    assert "No student was trained without a teacher" not in html
+
+
+def test_students_that_are_gone_are_not_filmed(tmp_path: Path) -> None:
+    write_results(tmp_path / "data", failures={TASK: {"sampled": failing((1, [0, 2]))}})
+    failures = section(report(params(), tmp_path, quiet=True).read_text(), "failures")
+    assert "2 fail" in failures
+    assert "There is no failed episode to show." in failures
+
+
+def test_a_broken_result_is_named(tmp_path: Path) -> None:
+    write_results(tmp_path / "data")
+    (tmp_path / "data/paper/analysis/errors.json").write_text("{")
+    with pytest.raises(TableError, match=r"errors\.json: not JSON"):
+        read_analysis(tmp_path / "data/paper/analysis")
+
+
+def test_the_gallery_has_the_worst_of_both_ways_of_acting_once_each() -> None:
+    failures = {
+        "sampled": failing((1, [0]), (2, [1]), (3, [0])),
+        "argmax": failing((2, [0, 1, 2]), (4, [0, 1]), (5, [2])),
+    }
+    chosen = chosen_failures(failures)
+    assert [(acting, layout["layout_seed"]) for acting, layout, _ in chosen] == [
+        ("sampled", 1),
+        ("sampled", 2),
+        ("argmax", 4),
+    ]
+    assert chosen_failures({}) == []
+
+
+def test_departures_in_words() -> None:
+    assert departures_in_words({**DEPARTED, "departures": 0}) == "The students never leave their teacher."
+    assert "more often wrong than right" in departures_in_words({**DEPARTED, "better": 0.05})
+    assert "5.0% of them the teacher’s action would have been death" in departures_in_words(DEPARTED)
+    assert "death" not in departures_in_words({**DEPARTED, "spared": 0})
