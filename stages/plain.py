@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Any
 
@@ -21,6 +22,9 @@ class PlainGroup(typer.core.TyperGroup):
     """Turns errors of this project's own, errors of the operating system and Ctrl-C into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal without a box-drawing letter shows `?` for it
+                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

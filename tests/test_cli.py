@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,11 @@ def test_summary_prints_the_last_reports_table_and_where_its_page_is(folder: Pat
     (folder / "data/report").mkdir(parents=True)
     (folder / "data/report/table.txt").write_text("the table\n")
     assert run("summary").stdout == "the table\nreport: data/report/index.html\n"
+
+
+def test_a_terminal_that_lacks_letters_gets_question_marks(folder: Path) -> None:
+    (folder / "data/report").mkdir(parents=True)
+    (folder / "data/report/table.txt").write_text("│ 96.4–100% │\n", encoding="utf-8")
+    done = llm4teach(folder, "summary", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("? 96.4?100% ?\n")
