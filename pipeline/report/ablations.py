@@ -73,7 +73,7 @@ def finding(groups: Sequence[TrialGroup], first: str, last: str) -> str:
         return f"{task}: {in_the_end}."
     return (
         f"{task}: “{last}” against “{first}”: mean success in training {difference.words}; {FAST:.0%} in "
-        f"training is reached {speed(b)} against {speed(a)}; {in_the_end}."
+        f"training takes {speed(b)} steps against {speed(a)}; {in_the_end}."
     )
 
 
@@ -117,7 +117,7 @@ def compared(first: TrialGroup, second: TrialGroup) -> Difference | None:
 
 
 def speed(group: TrialGroup) -> str:
-    """When the median student of a variant reaches FAST, in words."""
+    """How many steps the median student of a variant takes to FAST, in words."""
     steps = np.sort(group.reached(FAST))
-    middle = steps[len(steps) // 2]
-    return f"at {amount(middle, 'env_steps')} steps" if np.isfinite(middle) else "by less than half of the students"
+    middle = float(steps[len(steps) // 2])
+    return amount(middle, "env_steps") if np.isfinite(middle) else f"more than {amount(group.end, 'env_steps')}"

@@ -74,7 +74,7 @@ def _place(group: TrialGroup | Worth) -> str:
 def _without_map(networks: set[str]) -> list[str]:
     """A sentence that says so if the paper's kind of network was not tried."""
     if networks and "map" not in networks:
-        return ["With the network “map”, the paper’s kind, it is not tested yet; `make paper-map` does."]
+        return ["With the network “map”, the paper’s kind, it is not tested yet; make paper-map does."]
     return []
 
 

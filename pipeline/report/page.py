@@ -143,7 +143,7 @@ def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedRes
     if "rl" not in methods:
         notes.append(
             "No student was trained without a teacher here, so this page cannot say what the teacher was worth: that "
-            "takes the method “rl” with the same network, which `make paper` trains."
+            "takes the method “rl” with the same network, which make paper trains."
         )
     notes.append("Seconds depend on the machine and on what else it was doing; environment steps do not.")
     return notes

@@ -59,9 +59,9 @@ def _absent(experiment: Experiment, groups: Sequence[TrialGroup]) -> str:
     if not missing:
         return ""
     if len(missing) == len(wanted):
-        return f"The experiment “{experiment.name}” ({experiment.question}); `{command}` runs it."
+        return f"The experiment “{experiment.name}” ({experiment.question}); {command} runs it."
     names = ", ".join(
         f"{METHOD_TITLES.get(v.method, v.method) if experiment.name in COMPARED else v.name} on {task}"
         for task, v in missing
     )
-    return f"Of the experiment “{experiment.name}”: {names}; `{command}` goes on with it."
+    return f"Of the experiment “{experiment.name}”: {names}; {command} goes on with it."

@@ -109,8 +109,8 @@ def test_without_analyses_and_trials_the_page_says_so(tmp_path: Path) -> None:
     html = report(params(), tmp_path, quiet=True).read_text()
     for name, words in (
         ("claims", "not tested yet"),
-        ("claims", "The experiment “annealing” (Does only the stepwise schedule work?); `make paper` runs it."),
-        ("claims", "`make paper-map` runs it."),
+        ("claims", "The experiment “annealing” (Does only the stepwise schedule work?); make paper runs it."),
+        ("claims", "make paper-map runs it."),
         ("worth", "No student of another method was trained"),
         ("ablations", "Not run yet"),
         ("errors", "Not counted yet"),

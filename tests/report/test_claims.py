@@ -120,7 +120,7 @@ def test_an_ablation_is_a_figure_and_a_computed_sentence(tmp_path: Path) -> None
     assert sentence.startswith(
         "DivergedDoorKey: “hard” against “soft, samples”: mean success in training 50.0% against"
     )
-    assert "more than chance; 90% in training is reached at 26K steps against at 16K steps" in sentence
+    assert "more than chance; 90% in training takes 26K steps against 16K" in sentence
     assert sentence.endswith("on held-out layouts the 3 variants end at 100.0%.")
     assert [path.is_file() for drawing in ablation.drawings for path in (drawing.light, drawing.dark)] == [True, True]
     assert all(not each.groups and not each.drawings for each in every if each is not ablation)
