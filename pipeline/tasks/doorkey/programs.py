@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.instructions import Description, Option, Plan, SoftInstruction
+from pipeline.instructions import Description, Option, Plan, SoftInstruction, rename
 from pipeline.tasks.doorkey.guide import ACT, DROP_HELD, EXPLORE, GO_TO, IDLE, PICK_UP, TOGGLE
 from pipeline.tasks.doorkey.vision import DESCRIPTION_IDS
 from pipeline.tasks.doorkey.worlds import COLORED, DIVERGED
@@ -50,7 +50,7 @@ def describe_ids(kind: int, canonical: Canonical) -> tuple[list[Description], li
         raw = Description(tuple(names[slot] for slot in seen), None if held is None else names[held])
         description, roles = canonical(raw)
         descriptions.append(description)
-        slots.append({_in_roles(name, roles): slot for slot, name in names.items()})
+        slots.append({rename(name, roles): slot for slot, name in names.items()})
     return descriptions, slots
 
 
@@ -63,10 +63,6 @@ def _raw_names(kind: int, seen: list[int]) -> dict[int, str]:
         first, second = (SECOND_DOOR_SLOT, DOOR_SLOT) if only_second else (DOOR_SLOT, SECOND_DOOR_SLOT)
         return {KEY_SLOT: "key", OTHER_KEY_SLOT: "?", first: "door1", second: "door2"}
     return {KEY_SLOT: "key", OTHER_KEY_SLOT: "?", DOOR_SLOT: "door", SECOND_DOOR_SLOT: "?"}
-
-
-def _in_roles(name: str, roles: Mapping[str, str]) -> str:
-    return " ".join(roles.get(word, word) for word in name.split())
 
 
 def compile_programs(
