@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.student import egocentric
-from pipeline.student.fused import BETA1, BETA2, EPSILON
+from pipeline.student.fused import BETA1, BETA2, EPSILON, LOSSES
 from pipeline.student.losses import llm4teach_loss
 from pipeline.student.network import make_network, on_device
 from pipeline.student.optimiser import adam_state, load_adam_state
@@ -124,7 +124,7 @@ class TorchStudent(Student):
                 sums += torch.stack([part.detach() for part in parts])
                 minibatches += 1
         means = (sums / minibatches).tolist()
-        return dict(zip(("policy_loss", "value_loss", "teacher_loss", "entropy"), means, strict=True))
+        return dict(zip(LOSSES, means, strict=True))
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: value.detach().cpu().numpy().copy() for name, value in self._model.state_dict().items()}
