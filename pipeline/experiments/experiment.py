@@ -105,6 +105,14 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             seeds=5,
         ),
         Experiment(
+            "distance",
+            "Does the student follow its teacher better by KL or by Wasserstein distance?",
+            "Eq. 2",
+            DOORKEY,
+            (Variant("KL"), Variant("Wasserstein", schedule={"distance": "wasserstein"})),
+            seeds=3,
+        ),
+        Experiment(
             "samples",
             "How many answers per description are enough?",
             "A.3",
@@ -142,7 +150,7 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "Fig. 3",
             DOORKEY,
             tuple(
-                Variant(method, method=method, train={"network": "map"}, schedule={"lr": 1e-3, "steps": 4_000_000})
+                Variant(method, method=method, train={"network": "map"}, schedule={"lr": 1e-3, "steps": 2_000_000})
                 for method in ("llm4teach", "rl", "hierarchical")
             ),
             seeds=3,

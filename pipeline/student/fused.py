@@ -69,13 +69,38 @@ def _backward(p, g, tokens, counts, rows, layers, at_outputs, at_hidden, at_embe
     _embedding_gradient(g, tokens, counts, rows, at_embedded)
 
 
+@compiled_fast
+def _kl_pull(probs, outputs, shift, teacher, pull, at_outputs):
+    """KL(teacher || student) of one row; adds `pull` times its gradient to that of the outputs."""
+    distance = 0.0
+    for j in range(ACTIONS):
+        wanted = teacher[j]
+        at_outputs[j] += pull * (probs[j] - wanted)
+        if wanted > 0:
+            distance += wanted * (math.log(wanted) - outputs[j] + shift)
+    return distance
+
+
+@compiled_fast
+def _wasserstein_pull(probs, teacher, pull, at_outputs):
+    """W1 between teacher and student in one row, all actions one apart; adds `pull` times its gradient likewise."""
+    distance, mean = 0.0, 0.0
+    for j in range(ACTIONS):
+        distance += 0.5 * abs(probs[j] - teacher[j])
+        mean += 0.5 * np.sign(probs[j] - teacher[j]) * probs[j]
+    for j in range(ACTIONS):
+        at_outputs[j] += pull * probs[j] * (0.5 * np.sign(probs[j] - teacher[j]) - mean)
+    return distance
+
+
 @compiled
 def minibatch_gradient(
     p, g, tokens, counts, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
-    clip, value_weight, entropy_weight, teacher_weight, losses,
+    clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
 ):  # fmt: skip
     """Set g (Parts), given as zeros, to the gradient of the loss of `losses.py` over the given rows.
 
+    wasserstein  whether that, and not KL, is the distance to the teacher
     losses float64[4]: the four parts of the loss are added to it.
     Advantages are normalised over the rows: mean 0, standard deviation 1.
     """
@@ -114,11 +139,11 @@ def minibatch_gradient(
             spread = probs[j] * (outputs[k, j] - shift + entropy)
             at_outputs[k, j] = push * (chosen - probs[j]) + entropy_weight / n * spread
         if labelled[row] and teacher_weight > 0:
-            for j in range(ACTIONS):
-                wanted = teacher[row, j]
-                at_outputs[k, j] += teacher_weight / n * (probs[j] - wanted)
-                if wanted > 0:
-                    losses[2] += wanted * (math.log(wanted) - outputs[k, j] + shift) / n
+            pull = teacher_weight / n
+            if wasserstein:
+                losses[2] += _wasserstein_pull(probs, teacher[row], pull, at_outputs[k]) / n
+            else:
+                losses[2] += _kl_pull(probs, outputs[k], shift, teacher[row], pull, at_outputs[k]) / n
         at_outputs[k, ACTIONS] = value_weight * error / n
     at_hidden = np.empty((n, HIDDEN), np.float32)
     at_embedded = np.empty((n, WIDTH), np.float32)
@@ -146,7 +171,7 @@ def _adam(theta, gradient, first, second, step, lr, grad_norm):
 @compiled
 def update(
     theta, p, gradient, g, first, second, step, tokens, counts, actions, old_log_probs, advantages, returns, teacher,
-    labelled, orders, minibatch, lr, clip, grad_norm, value_weight, entropy_weight, teacher_weight, losses,
+    labelled, orders, minibatch, lr, clip, grad_norm, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
 ):  # fmt: skip
     """All epochs of one iteration, in place; returns Adam's step count afterwards.
 
@@ -163,7 +188,7 @@ def update(
             gradient[:] = 0
             minibatch_gradient(
                 p, g, tokens, counts, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
-                clip, value_weight, entropy_weight, teacher_weight, losses,
+                clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
             )  # fmt: skip
             step += 1
             minibatches += 1

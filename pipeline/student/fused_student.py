@@ -61,7 +61,7 @@ class FusedStudent(Student):
             rollout.features["tokens"], rollout.features["counts"], rollout.actions, rollout.log_probs,
             rollout.advantages, rollout.returns, rollout.teacher, rollout.labelled, orders, settings.minibatch,
             settings.learning_rate, settings.clip, settings.grad_norm, settings.value, settings.entropy,
-            settings.teacher, self._losses,
+            settings.teacher, settings.distance == "wasserstein", self._losses,
         )  # fmt: skip
         return dict(zip(fused.LOSSES, self._losses.tolist(), strict=True))
 

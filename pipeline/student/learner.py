@@ -105,6 +105,7 @@ class Learner:
             value=schedule.value,
             entropy=linear(schedule.entropy, schedule.entropy_end, i, schedule.iterations),
             teacher=weight,
+            distance=schedule.distance,
         )
         rollout = b.rollout()
         losses = self.student.update(rollout, orders, settings)

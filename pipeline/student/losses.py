@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -39,6 +40,19 @@ def wasserstein_to_teacher(
     return torch.where(labelled, per_row, 0.0).mean()
 
 
+def discrete_wasserstein_to_teacher(log_probs: Tensor, teacher: Tensor, labelled: Tensor) -> Tensor:
+    """Mean over all rows of W1(teacher, student) between discrete actions that are all one apart.
+
+    With that ground distance W1 is the total variation distance, in [0, 1]. Arguments as for `kl_to_teacher`.
+    """
+    per_row = 0.5 * (log_probs.exp() - teacher).abs().sum(-1)
+    return torch.where(labelled, per_row, 0.0).mean()
+
+
+TO_TEACHER = {"kl": kl_to_teacher, "wasserstein": discrete_wasserstein_to_teacher}
+"""D of Eq. 2 for discrete actions, by its name in params."""
+
+
 def normalised(advantages: Tensor) -> Tensor:
     """Advantages [rows] with mean 0 and standard deviation 1."""
     return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -69,8 +83,9 @@ def llm4teach_loss(
     value_weight: float,
     entropy_weight: float,
     teacher_weight: float,
+    distance: Literal["kl", "wasserstein"] = "kl",
 ) -> Loss:
-    """Eq. 2 for discrete actions: L_RL + lambda * KL, with PPO's policy, value and entropy terms as L_RL.
+    """Eq. 2 for discrete actions: L_RL + lambda * D, with PPO's policy, value and entropy terms as L_RL.
 
     logits, teacher [rows, actions]; actions int64 [rows]; labelled bool [rows]; everything else [rows]. Advantages are
     normalised here.
@@ -80,6 +95,6 @@ def llm4teach_loss(
     policy = clipped_policy_loss(chosen, old_log_probs, normalised(advantages), clip)
     value = value_loss(values, returns)
     entropy = -(log_probs.exp() * log_probs).sum(-1).mean()
-    distance = kl_to_teacher(log_probs, teacher, labelled)
-    total = policy + value_weight * value - entropy_weight * entropy + teacher_weight * distance
-    return Loss(total, policy, value, distance, entropy)
+    from_teacher = TO_TEACHER[distance](log_probs, teacher, labelled)
+    total = policy + value_weight * value - entropy_weight * entropy + teacher_weight * from_teacher
+    return Loss(total, policy, value, from_teacher, entropy)

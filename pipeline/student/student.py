@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -53,6 +54,7 @@ class UpdateSettings:
     value: float
     entropy: float
     teacher: float
+    distance: Literal["kl", "wasserstein"] = "kl"
 
 
 class Student(ABC):

@@ -115,6 +115,7 @@ class TorchStudent(Student):
                     value_weight=settings.value,
                     entropy_weight=settings.entropy,
                     teacher_weight=settings.teacher,
+                    distance=settings.distance,
                 )
                 self._adam.zero_grad()
                 loss.total.backward()

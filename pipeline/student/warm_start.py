@@ -50,7 +50,7 @@ def read_examples(path: Path, task: Task, instructions: Mapping[str, SoftInstruc
 
 
 def warm_start(student: Student, examples: Examples, schedule: Schedule, steps: int, rng: np.random.Generator) -> float:
-    """Take gradient steps towards the teacher on random minibatches; returns the mean loss (KL, nats) over them."""
+    """Take gradient steps towards the teacher on random minibatches; returns the mean teacher loss over them."""
     n = len(examples.teacher)
     features = student.features(n)
     student.encode(examples.observation, features)
@@ -67,6 +67,7 @@ def warm_start(student: Student, examples: Examples, schedule: Schedule, steps: 
         value=0.0,
         entropy=0.0,
         teacher=1.0,
+        distance=schedule.distance,
     )
     orders = np.stack([rng.permutation(n)[:minibatch] for _ in range(steps)])  # one minibatch per epoch
     return student.update(dataset, orders, settings)["teacher_loss"]

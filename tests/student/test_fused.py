@@ -17,7 +17,7 @@ from pipeline.tasks.base import get_task
 TASK = get_task("ColoredDoorKey")
 ROWS = 256
 NAMES = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
-WEIGHTS = {"clip": 0.2, "value_weight": 0.5, "entropy_weight": 0.01, "teacher_weight": 2.0}
+WEIGHTS = {"clip": 0.2, "value_weight": 0.5, "entropy_weight": 0.01, "teacher_weight": 2.0, "distance": "kl"}
 
 
 class Play:
@@ -86,7 +86,8 @@ def compiled_gradient(weights, rollout, rows, **changes):
     fused.minibatch_gradient(
         egocentric.parts_of(egocentric.from_state_dict(weights)), egocentric.parts_of(gradient),
         rollout.features["tokens"], rollout.features["counts"], *(getattr(rollout, name) for name in NAMES), rows,
-        settings["clip"], settings["value_weight"], settings["entropy_weight"], settings["teacher_weight"], losses,
+        settings["clip"], settings["value_weight"], settings["entropy_weight"], settings["teacher_weight"],
+        settings["distance"] == "wasserstein", losses,
     )  # fmt: skip
     return egocentric.to_state_dict(gradient), losses
 
@@ -125,6 +126,8 @@ def test_forward_is_the_torch_networks():
         {"teacher_weight": 0.0, "entropy_weight": 0.0, "value_weight": 0.0},  # PPO's policy term alone
         {"entropy_weight": 1.0, "clip": 0.01},
         {"teacher_weight": 10.0, "value_weight": 2.0},
+        {"distance": "wasserstein"},
+        {"distance": "wasserstein", "teacher_weight": 10.0},
     ],
 )
 def test_gradient_is_autograds(changes):
