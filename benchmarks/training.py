@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmarks.measure import ROOT
 from pipeline.instructions import SoftInstruction
@@ -10,6 +14,9 @@ from pipeline.params import Params, Train, load_params
 from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.tasks.base import Task
+
+if TYPE_CHECKING:
+    from pipeline.student.hierarchical import PolicyOverTeachers
 
 
 def read_params(schedule: str | None, network: str) -> Params:
@@ -23,19 +30,23 @@ def read_params(schedule: str | None, network: str) -> Params:
 def iterations(
     task: Task,
     params: Params,
-    instructions: Mapping[str, SoftInstruction],
+    instructions: Mapping[str, SoftInstruction] | None,
     seed: int,
     prepare: Callable[[Learner], None] = lambda _: None,
+    make_over_teachers: Callable[[np.random.Generator], PolicyOverTeachers] | None = None,
 ) -> Iterator[tuple[Learner, dict[str, float]]]:
     """Yields the learner and the curve row after each iteration of both phases; `seconds` counts all iterations.
 
-    prepare  called with the learner of each phase before its first iteration
+    instructions        the label table; None for a method without one
+    prepare             called with the learner of each phase before its first iteration
+    make_over_teachers  what teaches in the label table's place
     """
     schedule = params.schedule
     before: Learner | None = None
-    for name, labels in (("train", instructions), ("finetune", None)):
+    for name, labels, over_teachers in (("train", instructions, make_over_teachers), ("finetune", None, None)):
         phase = Phase.of(name, schedule)
-        learner = Learner(task, schedule, phase, lambda rng: make_student(task, params.train, rng), labels, seed)
+        make = partial(make_student, task, params.train)
+        learner = Learner(task, schedule, phase, make, labels, seed, over_teachers)
         if before is not None:
             learner.student.load_weights(before.student.weights())
             learner.student.load_optimiser(before.student.optimiser())

@@ -148,7 +148,7 @@ class Schedule(_Section):
     value                weight of the value loss
     gamma, gae           discount, and lambda of generalised advantage estimation
     clip, grad_norm      PPO's clipping range, and the largest norm of a gradient
-    distance             D of Eq. 2 for discrete actions: `kl`, or `wasserstein` (W1 between actions that are all one apart)
+    distance             D of Eq. 2: `kl`, or `wasserstein` (W1, all actions one apart)
     lambda_0, lambda_c   the teacher's weight at the first iteration, and the constant kept between i1 and i2
     i1, i2               iterations at which the linear fall ends, and at which the teacher leaves
     finetune             teacher-free iterations after i2

@@ -54,22 +54,25 @@ class EgocentricNetwork(nn.Module):
 class MapNetwork(nn.Module):
     """Convolutions over the remembered map, then actor and critic: the shape of the paper's student, 24K parameters.
 
-    The paper gives the size (24K) and the input (the 10x10 map, four channels), not the layers: these are three 3x3
-    convolutions, the last two with stride 2, and two small heads. Feeds on maps uint8 [rows, 10, 10, 4], or
-    [rows, frames, 10, 10, 4], whose channels are then put together.
+    The paper gives the size (24K) and the input (the 10x10 map, four channels of indices), not the layers. Here each
+    cell is the sum of four learned vectors, one per channel, since indices are names and not amounts; then come three
+    3x3 convolutions, the last two with stride 2, and two small heads. Feeds on maps uint8 [rows, 10, 10, 4], or
+    [rows, frames, 10, 10, 4], whose cells' vectors are then put side by side.
     """
 
     INPUTS = ("map",)
-    CHANNELS = (16, 24, 24)
+    VALUES = (11, 6, 3, 5)
+    """How many values each channel has: MiniGrid's objects, colours and states, and four directions or none."""
+    CELL = 8
+    CHANNELS = (12, 24, 24)
     HIDDEN = 64
-    SCALE = (10.0, 5.0, 2.0, 4.0)
-    """Largest value of each channel, to bring inputs into [0, 1]."""
 
     def __init__(self, frames: int = 1) -> None:
         super().__init__()
         first, second, third = self.CHANNELS
+        self.cells = nn.ParameterList([torch.zeros(values, self.CELL) for values in self.VALUES])
         self.convolutions = nn.Sequential(
-            nn.Conv2d(4 * frames, first, 3, padding=1),
+            nn.Conv2d(self.CELL * frames, first, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(first, second, 3, stride=2, padding=1),
             nn.ReLU(),
@@ -80,11 +83,12 @@ class MapNetwork(nn.Module):
         flat = third * 9  # 10 -> 5 -> 3 cells on each side
         self.trunk = nn.Sequential(nn.Linear(flat, self.HIDDEN), nn.ReLU())
         self.heads = nn.Linear(self.HIDDEN, egocentric.OUTPUTS)
-        self.register_buffer("scale", torch.tensor(self.SCALE), persistent=False)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Orthogonal layers and a nearly uniform first policy, drawn from a generator."""
+        """Normal cells, orthogonal layers and a nearly uniform first policy, drawn from a generator."""
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        for values in self.cells:
+            nn.init.normal_(values, generator=generator)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(module.weight, 2**0.5, generator=generator)
@@ -97,10 +101,16 @@ class MapNetwork(nn.Module):
 
     def encoded(self, map: Tensor) -> Tensor:
         """What the heads see, [rows, HIDDEN]."""
-        scale = cast(Tensor, self.scale)
-        frames = (map.float() / scale).reshape(len(map), -1, *map.shape[-3:])  # [rows, frames, 10, 10, 4]
-        x = frames.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [rows, 4 * frames, 10, 10]
-        return self.trunk(self.convolutions(x))
+        # One vector per combination of the channels' values, then one look-up per cell instead of four.
+        table = self.cells[0]
+        for values in list(self.cells)[1:]:
+            table = (table[:, None] + values).flatten(0, 1)  # [combinations, CELL]
+        numbers = map[..., 0].int()
+        for channel in range(1, len(self.VALUES)):
+            numbers = numbers * self.VALUES[channel] + map[..., channel]
+        seen = nn.functional.embedding(numbers.reshape(len(map), -1, *map.shape[-3:-1]), table)
+        planes = seen.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [rows, CELL * frames, 10, 10]
+        return self.trunk(self.convolutions(planes))
 
 
 class RecurrentNetwork(nn.Module):

@@ -227,12 +227,12 @@ def recall_loss(one, updates):
 
 @pytest.mark.parametrize("name", ["map lstm", "egocentric lstm", "egocentric stack", "map stack"])
 def test_memory_recalls_what_is_no_longer_seen(name):
-    assert recall_loss(student(name), 100) < 0.08
+    assert recall_loss(student(name), 150) < 0.08
 
 
 def test_without_memory_it_cannot_be_recalled():
     memoryless = make_student(TASK, Train(schedule="tiny", network="map"), np.random.default_rng(0))
-    assert recall_loss(memoryless, 100) > 0.9 * np.log(2) / 3
+    assert recall_loss(memoryless, 150) > 0.9 * np.log(2) / 3
 
 
 @pytest.mark.parametrize("hierarchical", [False, True])

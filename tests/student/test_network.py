@@ -70,6 +70,19 @@ def test_first_parameters_follow_the_seed_and_are_orthogonal(network):
     assert all(not one[name].any() for name in one if name.endswith("bias"))
 
 
+def test_a_cell_is_the_sum_of_its_channels_vectors():
+    """What the first convolution is given, against one look-up per channel; frames stay side by side."""
+    model = MapNetwork(frames=2)
+    model.initialise(np.random.default_rng(0))
+    given = []
+    model.convolutions[0].register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
+    maps = torch.from_numpy(np.stack([maps_of_play(8), maps_of_play(8, steps=5)], axis=1))  # [8, 2, 10, 10, 4]
+    model(maps)
+    expected = sum(vectors[maps[..., channel].long()] for channel, vectors in enumerate(model.cells))
+    torch.testing.assert_close(given[0][:, : model.CELL], expected[:, 0].permute(0, 3, 1, 2))
+    torch.testing.assert_close(given[0][:, model.CELL :], expected[:, 1].permute(0, 3, 1, 2))
+
+
 def test_state_dict_round_trip():
     theta = egocentric.initial_parameters(np.random.default_rng(0))
     state = egocentric.to_state_dict(theta)

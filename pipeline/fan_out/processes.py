@@ -1,0 +1,105 @@
+"""Jobs on this machine: one process per core."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from pipeline.fan_out.jobs import AnyJob, Interrupted, Result, Work, WorkerLost
+from pipeline.fan_out.view import Show
+
+_stop: Any = None
+_news: Any = None
+_working = _ending = False
+
+
+def fan_out_over_cores(
+    jobs: Sequence[AnyJob], work: Work[AnyJob, Result], show: Show, stop_requested: threading.Event
+) -> list[Result]:
+    """Carry out all jobs, each core one at a time; see `fan_out`. Raises WorkerLost if a process is killed."""
+    workers = min(len(jobs), os.cpu_count() or 1)
+    if workers <= 1:
+        return [work(job, partial(show, k), stop_requested.is_set) for k, job in enumerate(jobs)]
+    context = multiprocessing.get_context("spawn")
+    stop, news = context.Event(), context.SimpleQueue()
+    relay = threading.Thread(target=_relay, args=(news, show), daemon=True)
+    relay.start()
+    try:
+        with ProcessPoolExecutor(workers, context, _start_worker, (stop, news)) as pool:
+            with _ctrl_c_held():
+                futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
+            while any(not future.done() for future in futures):
+                if stop_requested.wait(0.05):
+                    stop.set()
+                    for future in futures:
+                        future.cancel()
+                    break
+        if stop_requested.is_set():
+            raise Interrupted
+        return [future.result() for future in futures]
+    except BrokenProcessPool:
+        raise WorkerLost from None
+    finally:
+        news.put(None)
+        relay.join()
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """SIGINT waits. Processes started meanwhile never see it: Ctrl-C is for their parent, which tells them to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(stop: Any, news: Any) -> None:
+    """What a worker needs of its parent."""
+    global _stop, _news
+    _stop, _news = stop, news
+    signal.signal(signal.SIGTERM, _end_worker)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _end_worker(*_: Any) -> None:
+    """SIGTERM ends a worker, but lets the job at hand write what it needs to go on."""
+    global _ending
+    _ending = True
+    if not _working:
+        os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """A parent killed outright can't say so; its workers then end too instead of running on unseen."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _work(work: Callable[..., Any], number: int, job: Any) -> Any:
+    global _working
+    _working = True
+    try:
+        result = work(job, lambda done, of: _news.put((number, done, of)), lambda: _ending or _stop.is_set())
+    finally:
+        _working = False
+        if _ending:
+            os._exit(1)
+    _news.put((number, 1, 1))
+    return result
+
+
+def _relay(news: Any, show: Show) -> None:
+    """Pass on what workers say, until None comes."""
+    while (item := news.get()) is not None:
+        show(*item)
