@@ -32,6 +32,7 @@ TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4tea
 ParamsOption = Annotated[Path, typer.Option("--params", help="The params file.")]
 TrainedOption = Annotated[str, typer.Option("--method", help="llm4teach, rl or hierarchical.")]
 EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher), llm4teach, rl or hierarchical.")]
+StudentOption = Annotated[Path | None, typer.Option("--student", help="Folder of a saved student.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")
 
@@ -92,23 +93,43 @@ def finetune(task: TaskOption, method: TrainedOption = "llm4teach", params: Para
 
 @app.command()
 def evaluate(
-    task: TaskOption, method: EvaluatedOption = "llm4teach", params: ParamsOption = PARAMS, as_json: JsonOption = False
+    task: TaskOption,
+    method: EvaluatedOption = "llm4teach",
+    params: ParamsOption = PARAMS,
+    as_json: JsonOption = False,
+    student: StudentOption = None,
+    layouts: Annotated[
+        str | None, typer.Option(help="With --student: layout seeds such as 0-99 or 3,17 (default: the held-out ones).")
+    ] = None,
 ) -> None:
-    """Play held-out layouts with the students, or with the teacher alone (method llm)."""
+    """Play held-out layouts with the students, or with the teacher alone (method llm); or with one saved student."""
     from stages.evaluate import evaluate as stage
+    from stages.evaluate import evaluate_saved, in_words
 
-    metrics = stage(task, _trained(method, "llm"), _load(params))
+    if student is not None:
+        metrics = evaluate_saved(task, student, layouts, _load(params))
+    elif layouts is not None:
+        raise typer.BadParameter("--layouts goes with --student; the stage itself plays the held-out layouts")
+    else:
+        metrics = stage(task, _trained(method, "llm"), _load(params))
     if as_json:
         import json
 
         print(json.dumps(metrics))
     else:
-        for acting, values in metrics.items():
-            low, high = values["success_low"], values["success_high"]
-            print(
-                f"{task} {method}, {acting}: success {values['success']:.1%} ({low:.1%} to {high:.1%}), "
-                f"length {values['length']:.1f}, return {values['return']:.2f}"
-            )
+        print("\n".join(in_words(f"{task} {student or method}", metrics)))
+
+
+@app.command()
+def play(
+    task: TaskOption,
+    layout: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The layout's seed.")] = 0,
+    student: StudentOption = None,
+) -> None:
+    """Play a layout yourself, seeing what a student sees; or watch a saved student, one key per step."""
+    from stages.play import play as stage
+
+    stage(task, layout, student)
 
 
 @app.command()

@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.evaluation import evaluate_student, evaluate_teacher, evaluation_layouts
 from pipeline.files import write_bytes
-from pipeline.params import Params
+from pipeline.params import Params, ParamsError
 from pipeline.report.episodes import summaries
-from pipeline.student.saved import load_student
+from pipeline.student.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
 from pipeline.tasks.base import get_task
+
+MOST_LAYOUTS = 100_000
 
 
 def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -> dict[str, Any]:
@@ -42,3 +47,46 @@ def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -
     metrics = {summary.acting: summary.metrics() for summary in summaries(read_table(path, EPISODES))}
     write_bytes(path.with_suffix(".json"), (json.dumps(metrics, indent=1) + "\n").encode())
     return metrics
+
+
+def evaluate_saved(task_name: str, folder: Path, layouts: str | None, params: Params) -> dict[str, Any]:
+    """Play layouts with one saved student and write nothing; returns the metrics by way of acting.
+
+    layouts  seeds in words, see `layout_seeds`; None for the held-out layouts of the `evaluate` stage
+    Raises UnknownTask, ParamsError, FileNotFoundError, StudentError for what a user can mend.
+    """
+    task, settings = get_task(task_name), params.evaluate
+    seeds = evaluation_layouts(task, settings.episodes) if layouts is None else layout_seeds(layouts)
+    student = load_student(task, folder)
+    about = {"task": task_name, "method": read_config(folder).get("method", "student"), "seed": 0, "split": "any"}
+    rows = [
+        {**about, **row}
+        for acting in settings.acting
+        for row in evaluate_student(task, student, seeds, acting, settings.seed)
+    ]
+    return {summary.acting: summary.metrics() for summary in summaries(pa.Table.from_pylist(rows, schema=EPISODES))}
+
+
+def layout_seeds(words: str) -> np.ndarray:
+    """Seeds such as `0-99` or `3,17,100-120` as uint32[seeds]. Raises ParamsError for anything else."""
+    seeds: list[int] = []
+    for part in words.split(","):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) >= 2**32:
+            raise ParamsError(f"--layouts: {part.strip()!r} is no seed; wanted such as 0-99 or 3,17, below 2^32")
+        if int(last or first) - int(first) < MOST_LAYOUTS:
+            seeds.extend(range(int(first), int(last or first) + 1))
+        else:
+            raise ParamsError(f"--layouts: {part.strip()}: more than {MOST_LAYOUTS} layouts")
+    if not seeds:
+        raise ParamsError(f"--layouts: {words!r} names no layout")
+    return np.array(seeds, np.uint32)
+
+
+def in_words(who: str, metrics: dict[str, Any]) -> list[str]:
+    """The metrics, a line per way of acting."""
+    return [
+        f"{who}, {acting}: success {values['success']:.1%} ({values['success_low']:.1%} to "
+        f"{values['success_high']:.1%}), length {values['length']:.1f}, return {values['return']:.2f}"
+        for acting, values in metrics.items()
+    ]

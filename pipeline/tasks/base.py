@@ -192,6 +192,10 @@ class Task(ABC):
         The same seed gives the same sequence of layouts. Without instructions every row is unlabelled.
         """
 
+    def sketch(self, observation: Any) -> str:
+        """An observation as a person reads it in a terminal: its description, unless a task draws something better."""
+        return self.describe(observation).sentence
+
     def follow_plan(self, plan: Plan, observation: Any) -> Any:
         """pi_k of Eq. 1: the action of the plan's first option that has not terminated in this state."""
         for option in plan.options:

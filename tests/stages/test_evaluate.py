@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from tiny import TASK, llm4teach, params, publish, write_params
 
+from pipeline.evaluation import evaluate_student
 from pipeline.params import ParamsError
 from pipeline.statistics import wilson_interval
-from pipeline.student.saved import StudentError
+from pipeline.student.saved import StudentError, load_student
 from pipeline.tables import EPISODES, read_table
 from pipeline.tasks.base import get_task, split_of
-from stages.evaluate import evaluate
+from stages.evaluate import evaluate, evaluate_saved, layout_seeds
 from stages.finetune import finetune
 from stages.train import train
 
@@ -104,3 +105,43 @@ def test_what_is_missing_or_too_much_is_told(root: Path, tmp_path: Path, monkeyp
     with pytest.raises(ParamsError, match=r"evaluate\.episodes: SimpleDoorKey: only 3 different layouts"):
         evaluate(TASK, "llm", params(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_student_plays_any_layouts(root: Path) -> None:
+    folder = root / "data/students" / TASK / "llm4teach/final/0"
+    evaluate(TASK, "llm4teach", params(), root)
+    held_out = evaluate_saved(TASK, folder, None, params())
+    assert held_out == json.loads((root / "data/evaluations" / TASK / "llm4teach.json").read_text())
+    some = evaluate_saved(TASK, folder, "3,10-12", params())["sampled"]
+    task = get_task(TASK)
+    played = evaluate_student(task, load_student(task, folder), np.array([3, 10, 11, 12], np.uint32), "sampled", 0)
+    assert some["success"] == np.mean([row["success"] for row in played])
+    assert some["length"] == np.mean([row["episode_length"] for row in played])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("3,x", r"--layouts: 'x' is no seed; wanted such as 0-99"),
+        ("", "'' is no seed"),
+        ("-4", "'-4' is no seed"),
+        ("9-3", "'9-3' names no layout"),
+        (str(2**32), "is no seed"),
+        ("0-100000", "more than 100000 layouts"),
+    ],
+)
+def test_layouts_that_are_none(words: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        layout_seeds(words)
+
+
+def test_evaluating_a_saved_student_by_command(root: Path) -> None:
+    write_params(root / "params.yaml")
+    folder = f"data/students/{TASK}/llm4teach/final/0"
+    before = sorted(root.rglob("*"))
+    ended = llm4teach(root, "evaluate", "--task", TASK, "--student", folder, "--layouts", "0-9", "--json")
+    assert json.loads(ended.stdout)["argmax"]["episodes"] == 10
+    assert sorted(root.rglob("*")) == before
+    ended = llm4teach(root, "evaluate", "--task", TASK, "--layouts", "0-9")
+    assert ended.returncode == 2
+    assert "--layouts goes with" in ended.stderr

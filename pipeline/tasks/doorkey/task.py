@@ -15,6 +15,7 @@ from pipeline.instructions import Description, Grammar, Option, OptionSpec, Soft
 from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt
 from pipeline.tasks.doorkey import options
 from pipeline.tasks.doorkey.description import COLOURS, Naming, Scene, read_scene
+from pipeline.tasks.doorkey.sketch import sketch
 
 if TYPE_CHECKING:
     from pipeline.tasks.doorkey.environment import DoorKeyEnv
@@ -65,6 +66,9 @@ class DoorKeyTask(Task):
 
     def follow(self, option: Option, observation: Mapping[str, Any]) -> OptionStep:
         return options.follow(option, observation["map"], self.scene(observation))
+
+    def sketch(self, observation: Mapping[str, Any]) -> str:
+        return f"{sketch(observation['map'])}\n{self.describe(observation).sentence}"
 
     def layout_code(self, seed: int) -> int:
         """`environment.Layout.code` of the layout that the seed draws."""
