@@ -165,3 +165,8 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
 
 SEPARATE = ("map",)
 """Experiments that take hours: only `make paper-map` runs them."""
+
+
+def command_of(experiment: str) -> str:
+    """What a user types to run an experiment."""
+    return "make paper-map" if experiment in SEPARATE else "make paper"

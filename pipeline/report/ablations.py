@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.experiments.experiment import Experiment
+from pipeline.experiments.experiment import Experiment, command_of
 from pipeline.report.comparison import percent
 from pipeline.report.experiment_figures import variant_curves
 from pipeline.report.figures import Drawing, amount
 from pipeline.report.trials import TrialGroup
 from pipeline.statistics import difference_interval
 
-NOT_ABLATIONS = ("methods", "long", "map")
+NOT_ABLATIONS = ("methods", "long")
 FAST = 0.9
 """The success at which variants' speeds are compared."""
 
@@ -24,12 +24,14 @@ FAST = 0.9
 class Ablation:
     """One experiment as the page shows it.
 
+    command   what runs it
     findings  what it shows, one sentence per task
     """
 
     name: str
     question: str
     paper: str
+    command: str
     drawings: list[Drawing] = field(default_factory=list)
     groups: list[TrialGroup] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -50,7 +52,8 @@ def ablations(experiments: Sequence[Experiment], groups: Sequence[TrialGroup], f
                 drawings.append(drawing)
             if here:
                 findings.append(finding(here, experiment.variants[0].name, experiment.variants[-1].name))
-        found.append(Ablation(experiment.name, experiment.question, experiment.paper, drawings, mine, findings))
+        name, question, paper = experiment.name, experiment.question, experiment.paper
+        found.append(Ablation(name, question, paper, command_of(name), drawings, mine, findings))
     return found
 
 

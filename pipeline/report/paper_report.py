@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.experiments.experiment import Experiment
+from pipeline.experiments.experiment import Experiment, command_of
 from pipeline.report.ablations import Ablation, ablations
 from pipeline.report.claims import Claim, claims
 from pipeline.report.comparison import Comparison
@@ -55,7 +55,7 @@ def _absent(experiment: Experiment, groups: Sequence[TrialGroup]) -> str:
     there = {(group.task, group.variant) for group in groups if group.experiment == experiment.name}
     wanted = [(task, variant) for task in experiment.tasks for variant in experiment.variants]
     missing = [(task, variant) for task, variant in wanted if (task, variant.name) not in there]
-    command = "make paper-map" if experiment.name == "map" else "make paper"
+    command = command_of(experiment.name)
     if not missing:
         return ""
     if len(missing) == len(wanted):
