@@ -34,7 +34,7 @@ class Summary:
 
     seeds           the students' seeds; empty for the untrained teacher
     layouts         different layouts among the episodes
-    effective       the number of independent episodes that the intervals rest on, at most `episodes`
+    effective       the number of independent episodes that the interval of success rests on, at most `episodes`
     seed_success    each student's success, in the order of `seeds`
     ends            share of episodes by how they ended: success, death, timeout
     """
@@ -99,9 +99,8 @@ def summaries(table: pa.Table) -> list[Summary]:
     """One summary per (task, method, acting) that occurs in a table of EPISODES rows, in order of first appearance.
 
     Students with several seeds are pooled: the means are over all episodes of all seeds. An interval is Wilson's for
-    success and the normal one for return and length, and takes the number of episodes to be `effective`: all of
-    them divided by the design effect, the variance between seeds' means over that of independent episodes (never
-    less than one). Students that differ from each other thus widen the interval.
+    success and the normal one for return and length, and takes the number of episodes to be `effective`. Students
+    that differ from each other widen the interval thus, and so do layouts that are harder than others for all of them.
     """
     groups: dict[tuple[str, str, str], list[int]] = {}
     keys = zip(*(table[name].to_pylist() for name in ("task", "method", "acting")), strict=True)
@@ -112,42 +111,56 @@ def summaries(table: pa.Table) -> list[Summary]:
 
 def _summary(key: tuple[str, str, str], table: pa.Table) -> Summary:
     seed = np.array([-1 if s is None else s for s in table["seed"].to_pylist()])
+    layout = table["layout_seed"].to_numpy()
     success = table["success"].to_numpy().astype(np.float64)
     end = np.asarray(table["end"].to_pylist())
     seeds = tuple(sorted({int(s) for s in seed if s >= 0}))
-    effective = effective_episodes(success, seed)
+    effective = effective_episodes(success, seed, layout)
     low, high = wilson_interval(float(success.mean()) * effective, effective)
     return Summary(
         *key,
         seeds=seeds,
         episodes=len(success),
-        layouts=len(pc.unique(table["layout_seed"])),
+        layouts=len(np.unique(layout)),
         effective=effective,
         success=Estimate(float(success.mean()), low, high),
-        episode_return=_estimate(table["episode_return"].to_numpy(), seed),
-        length=_estimate(table["episode_length"].to_numpy().astype(np.float64), seed),
+        episode_return=_estimate(table["episode_return"].to_numpy(), seed, layout),
+        length=_estimate(table["episode_length"].to_numpy().astype(np.float64), seed, layout),
         seed_success=tuple(float(success[seed == s].mean()) for s in seeds),
         ends={name: float((end == name).mean()) for name in ENDS},
     )
 
 
-def effective_episodes(values: np.ndarray, seed: np.ndarray) -> float:
-    """How many independent episodes the rows are worth: their number over the design effect of the seeds.
+def effective_episodes(values: np.ndarray, seed: np.ndarray, layout: np.ndarray) -> float:
+    """How many independent episodes the rows are worth: their number over the design effect.
 
-    values  float[episodes]; seed  int[episodes], equal for episodes of one student
+    values  float[episodes]; seed, layout  int[episodes], equal for episodes of one student, and on one layout
+
+    All students play the same layouts, so their episodes are independent neither within a student nor within a layout.
+    The design effect is the variance of the mean as students' means have it, or as layouts' means have it, whichever
+    is larger, over that of as many independent episodes; never less than one. Where nothing varies it can't be told,
+    and every layout counts once.
     """
-    means = np.array([values[seed == s].mean() for s in np.unique(seed)])
-    of_independent = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
-    if len(means) < 2 or of_independent == 0:
+    if len(values) < 2:
         return float(len(values))
-    between = means.var(ddof=1) / len(means)
-    return float(len(values) / max(1.0, between / of_independent))
+    of_independent = values.var(ddof=1) / len(values)
+    if of_independent == 0:
+        return float(len(np.unique(layout)))
+    effect = max(1.0, *(_variance_of_mean(values, groups) / of_independent for groups in (seed, layout)))
+    return float(len(values) / effect)
 
 
-def _estimate(values: np.ndarray, seed: np.ndarray) -> Estimate:
+def _variance_of_mean(values: np.ndarray, groups: np.ndarray) -> float:
+    """The variance of the mean of all values, estimated from the means of groups; 0 if there is but one group."""
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    means = np.bincount(place, values) / sizes
+    return float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
+
+
+def _estimate(values: np.ndarray, seed: np.ndarray, layout: np.ndarray) -> Estimate:
     """The mean with the normal 95% interval over the effective number of episodes."""
     mean = float(values.mean())
-    error = float(values.std(ddof=1)) / effective_episodes(values, seed) ** 0.5 if len(values) > 1 else 0.0
+    error = float(values.std(ddof=1)) / effective_episodes(values, seed, layout) ** 0.5 if len(values) > 1 else 0.0
     half = NormalDist().inv_cdf(0.975) * error
     return Estimate(mean, mean - half, mean + half)
 

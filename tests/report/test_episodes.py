@@ -31,27 +31,48 @@ def test_one_student_gets_wilson_and_normal_intervals() -> None:
     assert found.metrics()["success_low"] == found.success.low
 
 
-def test_equal_students_pool_and_different_ones_widen_the_interval() -> None:
+def test_students_alike_on_the_same_layouts_are_worth_the_layouts_alone() -> None:
     share = [True] * 90 + [False] * 10
-    equal = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, share)]
-    (pooled,) = summaries(table(equal))
-    assert (pooled.success.low, pooled.success.high) == pytest.approx(wilson_interval(270, 300))
-    assert pooled.effective == 300
+    alike = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, share)]
+    (found,) = summaries(table(alike))
+    # Layouts' means vary by 0.09 * 100/99 over 100 layouts; 300 independent episodes by 0.09 * 300/299 over 300.
+    assert found.effective == pytest.approx(300 * (0.09 / 299) / (0.09 / 99))
+    assert found.effective == pytest.approx(100, rel=0.01)
+    assert (found.success.low, found.success.high) == pytest.approx(wilson_interval(90, 100), abs=1e-3)
+    one = summaries(table(episode_rows("T", "llm4teach", 0, share)))[0]
+    assert found.length.high - found.length.low == pytest.approx(one.length.high - one.length.low)
 
+
+def test_students_that_fail_on_layouts_of_their_own_pool() -> None:
+    def failing(start: int) -> list[bool]:
+        return [not start <= number < start + 10 for number in range(100)]
+
+    rows = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, failing(10 * seed))]
+    (pooled,) = summaries(table(rows))
+    assert pooled.effective == 300
+    assert (pooled.success.low, pooled.success.high) == pytest.approx(wilson_interval(270, 300))
+
+
+def test_students_that_differ_widen_the_interval() -> None:
     apart = [
         row for s, k in enumerate((80, 90, 100)) for row in episode_rows("T", "m", s, [True] * k + [False] * (100 - k))
     ]
     (wide,) = summaries(table(apart))
-    assert wide.success.mean == pytest.approx(pooled.success.mean)
-    # Between seeds 0.1^2 / 3; of 300 independent episodes 0.9 * 0.1 / 299. So 300 episodes count for 9.03.
+    assert wide.success.mean == pytest.approx(0.9)
+    # Between seeds 0.1^2 / 3; of 300 independent episodes 0.9 * 0.1 / 299. So 300 episodes count for 27.09.
     assert wide.effective == pytest.approx(300 * (0.09 / 299) / (0.01 / 3))
-    assert wide.success.low < pooled.success.low
+    assert wide.success.low < wilson_interval(270, 300)[0]
     assert wide.seed_success == pytest.approx((0.8, 0.9, 1.0))
 
 
 def test_effective_episodes_where_nothing_varies() -> None:
-    assert effective_episodes(np.ones(30), np.repeat([0, 1, 2], 10)) == 30
-    assert effective_episodes(np.array([1.0]), np.array([0])) == 1
+    assert effective_episodes(np.ones(30), np.repeat([0, 1, 2], 10), np.tile(np.arange(10), 3)) == 10
+    assert effective_episodes(np.array([1.0]), np.array([0]), np.array([7])) == 1
+
+
+def test_episodes_of_one_student_on_layouts_of_their_own_all_count() -> None:
+    values = np.random.default_rng(0).normal(size=50)
+    assert effective_episodes(values, np.zeros(50, int), np.arange(50)) == pytest.approx(50)
 
 
 def test_groups_by_task_method_and_acting() -> None:
