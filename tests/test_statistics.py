@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from pipeline.statistics import (
     difference_interval,
@@ -99,12 +99,32 @@ def test_a_ratio_to_what_some_never_reach() -> None:
         median_ratio_interval(np.full(3, 2.0), np.array([1.0, np.inf, np.inf]))
 
 
-def test_a_difference_of_means_and_its_interval() -> None:
+def test_a_difference_of_means_and_its_interval_by_hand() -> None:
+    # Means 2 and 6, variances 1 and 1, so the squared error is 1/3 + 1/3. Welch's degrees of freedom are
+    # (2/3)^2 / (2 * (1/3)^2 / 2) = 4, where a table has t = 2.776445: half a width of 2.776445 * sqrt(2/3) = 2.266958.
+    difference, low, high = difference_interval(np.array([1.0, 2, 3]), np.array([5.0, 6, 7]))
+    assert difference == -4
+    assert (low, high) == pytest.approx((-6.266958, -1.733042), abs=1e-6)
+
+
+def test_the_interval_of_a_difference_matches_scipys() -> None:
     rng = np.random.default_rng(0)
-    first, second = rng.normal(1.0, 0.1, 40), rng.normal(0.5, 0.1, 40)
-    difference, low, high = difference_interval(first, second)
-    assert low < difference < high
-    assert difference == pytest.approx(first.mean() - second.mean())
-    assert high - low == pytest.approx(2 * 1.96 * 0.1 * (2 / 40) ** 0.5, rel=0.25)
-    with pytest.raises(ValueError, match="no values"):
-        difference_interval(first, np.array([]))
+    first, second = rng.normal(1.0, 0.1, 4), rng.normal(0.5, 0.3, 7)
+    expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
+    assert difference_interval(first, second, 0.9)[1:] == pytest.approx((expected.low, expected.high))
+
+
+def test_a_difference_that_does_not_vary_and_groups_without_variance() -> None:
+    assert difference_interval(np.full(3, 0.75), np.full(5, 0.5)) == (0.25, 0.25, 0.25)
+    with pytest.raises(ValueError, match="at least two"):
+        difference_interval(np.array([1.0, 2.0]), np.array([1.0]))
+
+
+@pytest.mark.parametrize("spread", [1.0, 5.0])
+def test_the_interval_of_a_difference_keeps_its_level_with_three_seeds_each(spread: float) -> None:
+    rng = np.random.default_rng(1)
+    draws = 2000
+    first, second = rng.normal(0.0, 1.0, (draws, 3)), rng.normal(2.0, spread, (draws, 3))
+    intervals = [difference_interval(a, b)[1:] for a, b in zip(first, second, strict=True)]
+    covered = np.mean([low <= -2 <= high for low, high in intervals])
+    assert 0.93 <= covered <= 1.0

@@ -18,14 +18,17 @@ from pipeline.statistics import difference_interval
 NOT_ABLATIONS = ("methods", "long")
 FAST = 0.9
 """The success at which variants' speeds are compared."""
+ENOUGH = 3
+"""Students that a group must have before anything is concluded from their spread."""
 
 
 @dataclass(frozen=True)
 class Ablation:
     """One experiment as the page shows it.
 
-    command   what runs it
-    findings  what it shows, one sentence per task
+    command     what runs it
+    findings    what it shows, one sentence per task
+    unlabelled  for each of the groups, the share of taught steps without a label; empty if all have labels throughout
     """
 
     name: str
@@ -35,6 +38,7 @@ class Ablation:
     drawings: list[Drawing] = field(default_factory=list)
     groups: list[TrialGroup] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    unlabelled: list[float | None] = field(default_factory=list)
 
 
 def ablations(experiments: Sequence[Experiment], groups: Sequence[TrialGroup], figures: Path) -> list[Ablation]:
@@ -51,33 +55,51 @@ def ablations(experiments: Sequence[Experiment], groups: Sequence[TrialGroup], f
             if drawing:
                 drawings.append(drawing)
             if here:
-                findings.append(finding(here, experiment.variants[0].name, experiment.variants[-1].name))
+                findings.append(finding(here, experiment.reference))
         name, question, paper = experiment.name, experiment.question, experiment.paper
-        found.append(Ablation(name, question, paper, command_of(name), drawings, mine, findings))
+        missed = [unlabelled(group) for group in mine]
+        shown = missed if any(missed) else []
+        found.append(Ablation(name, question, paper, command_of(name), drawings, mine, findings, shown))
     return found
 
 
-def finding(groups: Sequence[TrialGroup], first: str, last: str) -> str:
-    """What the variants of an experiment show on one task: its first and its last one compared, and how all end.
+def finding(groups: Sequence[TrialGroup], reference: str) -> str:
+    """What the variants of an experiment show on one task: each against the reference, and how all end.
 
-    Which two are compared is fixed beforehand, so that chance can't choose them.
+    What is compared with what is fixed beforehand, so that chance can't choose it.
     """
     task = groups[0].task
     ends = sorted(group.main.success.mean for group in groups)
     low, high = percent(ends[0]), percent(ends[-1])
     count = f"the {len(groups)} variants end" if len(groups) > 1 else f"“{groups[0].variant}” ends"
     in_the_end = f"on held-out layouts {count} at {low if low == high else f'{low} to {high}'}"
-    by_name = {group.variant: group for group in groups}
-    if first not in by_name or last not in by_name or first == last:
-        return f"{task}: {in_the_end}."
-    a, b = by_name[first], by_name[last]
-    difference = compared(b, a)
-    if difference is None:
+    basis = next((group for group in groups if group.variant == reference), None)
+    others = [against(group, basis) for group in groups if group is not basis] if basis else []
+    if not basis or not others:
         return f"{task}: {in_the_end}."
     return (
-        f"{task}: “{last}” against “{first}”: mean success in training {difference.words}; {FAST:.0%} in "
-        f"training takes {speed(b)} steps against {speed(a)}; {in_the_end}."
+        f"{task}, mean success in training against “{reference}”, which takes {speed(basis)} steps to {FAST:.0%}: "
+        f"{'; '.join(others)}. {in_the_end[0].upper()}{in_the_end[1:]}."
     )
+
+
+def against(group: TrialGroup, reference: TrialGroup) -> str:
+    """A clause on how one variant does beside the reference; no verdict where students are too few for one."""
+    difference = compared(group, reference)
+    if difference is None:
+        count = f"{len(group.folders)} students against {len(reference.folders)}"
+        return f"“{group.variant}” can’t be judged ({count}, and a verdict takes {ENOUGH} each whose success is known)"
+    return f"“{group.variant}” {difference.words}, and takes {speed(group)} steps to {FAST:.0%}"
+
+
+def unlabelled(group: TrialGroup) -> float | None:
+    """The share of steps without a label while the teacher teaches, a mean over students; None if it wasn't logged."""
+    shares = [
+        float(curve.label_miss_rate[taught].mean())
+        for curve in group.curves
+        if (taught := (curve.teacher_weight > 0) & np.isfinite(curve.label_miss_rate)).any()
+    ]
+    return float(np.mean(shares)) if shares else None
 
 
 @dataclass(frozen=True)
@@ -95,7 +117,7 @@ class Difference:
 
     @property
     def words(self) -> str:
-        chance = "more than chance" if self.beyond_chance else "no more than chance"
+        chance = "more than chance" if self.beyond_chance else "no more than chance can make"
         points = f"{_points(self.low)} to {_points(self.high)}"
         return (
             f"{percent(self.first)} against {percent(self.second)}, {_points(self.first - self.second)} points "
@@ -110,10 +132,10 @@ def _points(share: float) -> str:
 
 
 def compared(first: TrialGroup, second: TrialGroup) -> Difference | None:
-    """Two variants' success in training, over as many steps as both have; None if one has none."""
+    """Two variants' success in training, over as many steps as both have; None if one has not ENOUGH students."""
     end = min(first.end, second.end)
     courses = [course[np.isfinite(course)] for course in (first.course(end), second.course(end))]
-    if not all(len(course) for course in courses):
+    if any(len(course) < ENOUGH for course in courses):
         return None
     _, low, high = difference_interval(*courses)
     return Difference(float(courses[0].mean()), float(courses[1].mean()), low, high)
