@@ -31,12 +31,12 @@ run: $(STAMP) ## run every stage that has changed, then print the table and wher
 paper: run ## every MiniGrid experiment of the paper, and more, on all cores; what is done is kept
 	@llm4teach paper
 	@llm4teach analyse
-	@llm4teach report
+	@llm4teach report --paper
 
 paper-map: run ## the same with the paper's kind of network: hours
 	@llm4teach paper --only map
 	@llm4teach analyse
-	@llm4teach report
+	@llm4teach report --paper
 
 test: $(STAMP) lint types ## lint, type-check and test
 	@python -m pytest --numprocesses auto --dist loadfile
@@ -62,5 +62,5 @@ lock: $(STAMP) ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --python-version 3.10 --constraint constraints.txt --no-header --no-annotate --quiet \
 	  | grep -vE '^(nvidia-|cuda-|triton)') > .lock.part && mv .lock.part requirements.lock
 
-clean: ## forget checkpoints, logs and what the stages wrote; the environment and the teacher's answers stay
-	rm -rf .checkpoints log data/states data/labels data/students data/evaluations data/report
+clean: ## forget checkpoints, logs and what stages and experiments wrote; the environment and the teacher's answers stay
+	rm -rf .checkpoints log data/states data/labels data/students data/evaluations data/report data/paper

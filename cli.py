@@ -134,12 +134,14 @@ def play(
 
 @app.command()
 def report(
-    params: ParamsOption = PARAMS, quiet: Annotated[bool, typer.Option(help="Don't print the table.")] = False
+    params: ParamsOption = PARAMS,
+    quiet: Annotated[bool, typer.Option(help="Don't print the table.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="With the experiments, into data/paper/report.")] = False,
 ) -> None:
     """Write the page that shows ours beside the paper's, and print the table."""
     from stages.report import report as stage
 
-    stage(_load(params), quiet=quiet)
+    stage(_load(params), quiet=quiet, with_paper=paper)
 
 
 @app.command()
@@ -147,7 +149,7 @@ def paper(
     only: Annotated[list[str] | None, typer.Option(help="An experiment's name; may be repeated.")] = None,
     params: ParamsOption = PARAMS,
 ) -> None:
-    """Carry out the paper's experiments, all that are not done yet; `analyse` and `report` then show them."""
+    """Carry out the paper's experiments, all that are not done; `analyse` and `report --paper` then show them."""
     from stages.paper import paper as stage
 
     stage(_load(params), only or [])
@@ -155,7 +157,7 @@ def paper(
 
 @app.command()
 def analyse(params: ParamsOption = PARAMS) -> None:
-    """Analyse the teacher's errors and the students' departures, transfer, cost and failures; `report` shows them."""
+    """Analyse the teacher's errors and the students' departures, transfer, cost, failures; `report --paper` shows it."""
     from stages.analyse import analyse as stage
 
     stage(_load(params))

@@ -19,10 +19,13 @@ from pipeline.analysis.students import Found, taught_students
 from pipeline.analysis.transfer import transfer
 from pipeline.analysis.watching import shortest_lengths
 from pipeline.evaluation import evaluation_layouts
+from pipeline.experiments.experiment import experiments
+from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Params
 from pipeline.student.saved import CURVE, load_student, read_config
+from pipeline.student.tracking import read_curve
 from pipeline.tables import EPISODES, read_instructions, read_table
 from pipeline.tasks.base import Task, get_task
 
@@ -39,7 +42,8 @@ def analyse(params: Params, root: Path = Path()) -> None:
     """
     data = root / "data"
     tasks = {name: get_task(name) for name in params.tasks}
-    found = {name: taught_students(data, name)[:MOST_STUDENTS] for name in tasks}
+    done = done_trials((one for one in experiments(params) if one.name == "methods"), params, root)
+    found = {name: taught_students(data, name, done)[:MOST_STUDENTS] for name in tasks}
     students = {name: [load_student(tasks[name], each.folder) for each in found[name]] for name in tasks}
     layouts = {name: evaluation_layouts(task, params.evaluate.episodes) for name, task in tasks.items()}
     results: dict[str, dict[str, Any]] = {name: {} for name in ("shortest", "errors", "departures", "cost", "failures")}
@@ -62,7 +66,7 @@ def analyse(params: Params, root: Path = Path()) -> None:
         except NotImplementedError:
             print(f"analyse: {name}: its shortest ways are not known, so neither errors nor departures are counted")
         if instructions is not None and students[name]:
-            results["cost"][name] = _cost(params, task, instructions, found[name][0], root)
+            results["cost"][name] = _cost(params, task, instructions, found[name], root)
         if students[name]:
             results["failures"][name] = _failures(found[name])
     print("analyse: transfer", file=sys.stderr)
@@ -85,20 +89,21 @@ def _shortest(task: Task, layouts: np.ndarray) -> dict[str, Any]:
 
 
 def _cost(
-    params: Params, task: Task, instructions: Mapping[str, SoftInstruction], student: Found, root: Path
+    params: Params, task: Task, instructions: Mapping[str, SoftInstruction], students: list[Found], root: Path
 ) -> dict[str, Any]:
-    """The cost of one student, whose settings say how long the teacher was there."""
+    """The cost of the student that took the median time; its settings say how long the teacher was there."""
     metrics_path = root / "data/labels" / task.name / "metrics.json"
     metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
-    config = read_config(student.folder)
+    curves = [(float(read_curve(student.folder / CURVE)[-1]["seconds"]), student.folder) for student in students]
+    _, folder = sorted(curves)[len(curves) // 2]
+    row, config = read_curve(folder / CURVE)[-1], read_config(folder)
     settings = config["settings"]
-    last = (student.folder / CURVE).read_text().splitlines()
-    row = dict(zip(last[0].split(","), last[-1].split(","), strict=True))
     llm = root / "data/evaluations" / task.name / "llm.parquet"
     length = None
     if llm.is_file():
         table = read_table(llm, EPISODES)
-        length = float(pc.mean(table.filter(pc.equal(table["acting"], "sampled"))["episode_length"]).as_py())
+        sampled = table.filter(pc.equal(table["acting"], "sampled"))
+        length = float(pc.mean((sampled if len(sampled) else table)["episode_length"]).as_py())
     descriptions = [instruction.description for instruction in instructions.values()]
     return cost(
         tokens_of_answer(task, descriptions, metrics, root),

@@ -8,6 +8,7 @@ from pipeline.experiments.experiment import SEPARATE, experiments
 from pipeline.experiments.trial import carry_out_trial, trials
 from pipeline.fan_out import fan_out
 from pipeline.params import Params, ParamsError
+from pipeline.tables import read_instructions
 
 
 def paper(params: Params, only: list[str], root: Path = Path()) -> None:
@@ -22,5 +23,7 @@ def paper(params: Params, only: list[str], root: Path = Path()) -> None:
             raise ParamsError(f"--only: unknown experiment {name!r}; allowed: {', '.join(known)}")
     names = only or [name for name in known if name not in SEPARATE]
     todo = [trial for name in names for trial in trials(known[name], params, root)]
+    for task in {trial.task: None for trial in todo}:
+        read_instructions(root / "data/labels" / task / "labels.parquet", task)  # before hours of work, not after
     results = fan_out(todo, carry_out_trial, "paper")
     print(f"paper: {len(todo)} trials of {len(names)} experiments, {results.count('was done')} of them done before")

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.experiments.experiment import experiments
+from pipeline.experiments.trial import done_trials
 from pipeline.params import Params
 from pipeline.report.analysis import read_analysis
 from pipeline.report.comparison import Comparison, interval, metrics, percent, table_rows
@@ -29,19 +30,24 @@ from pipeline.tables import read_instructions
 from pipeline.tasks.base import get_task
 
 TABLE = "table.txt"
+PAPER = Path("paper/report")
+"""Where `make paper` has its page: not among the outputs of a DVC stage, which come from the stages alone."""
 
 
-def report(params: Params, root: Path = Path("."), quiet: bool = False) -> Path:
+def report(params: Params, root: Path = Path("."), quiet: bool = False, with_paper: bool = False) -> Path:
     """Read what the other stages wrote under `root`/data, write data/report, print the table.
 
+    with_paper  show the trials and analyses of `make paper` too, and write data/paper/report instead
     Whatever is not there is named on the page. Returns the path of the page. Raises TableError for a broken file.
     """
-    out = root / "data" / "report"
+    data = root / "data"
+    out = data / PAPER if with_paper else data / "report"
     for folder in ("figures", "films"):
         shutil.rmtree(out / folder, ignore_errors=True)
-    data = root / "data"
-    wanted = experiments(params)
-    groups = read_trials(data / "paper", wanted, {name: get_task(name).horizon for name in params.tasks})
+    wanted = experiments(params) if with_paper else ()
+    done = done_trials(wanted, params, root)
+    horizons = {name: get_task(name).horizon for name in params.tasks}
+    groups = read_trials(data / "paper", wanted, horizons, done)
     tasks = []
     for name in params.tasks:
         print(f"report: {name}: tables and figures", file=sys.stderr)
@@ -50,11 +56,18 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False) -> Path:
         print(f"report: {name}: films", file=sys.stderr)
         tasks.append(_with_films(task, params, data, out / "films"))
     comparisons = [row for task in tasks for row in task.comparisons]
-    paper = gather_paper(wanted, groups, comparisons, out / "figures")
-    analysis = read_analysis(data / "paper/analysis")
-    for name, failures in analysis.found["failures"].items():
-        if name in params.tasks:
-            analysis.gallery.extend(gallery(name, failures, params, data, out / "films"))
+    paper = analysis = None
+    if with_paper:
+        paper = gather_paper(wanted, groups, comparisons, out / "figures")
+        stale = len(list((data / "paper").glob("*/*/*/*/trial.json"))) - len(done)
+        if stale:
+            paper.absent.append(
+                f"{stale} trials made with other settings or another version; make paper makes them anew."
+            )
+        analysis = read_analysis(data / "paper/analysis")
+        for name, failures in analysis.found["failures"].items():
+            if name in params.tasks:
+                analysis.gallery.extend(gallery(name, failures, params, data, out / "films", done))
 
     out.mkdir(parents=True, exist_ok=True)
     page = out / "index.html"
@@ -68,7 +81,7 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False) -> Path:
     with (out / TABLE).open("w", encoding="utf-8") as file:
         Console(file=file, width=110).print(_table(comparisons))
     if not quiet:
-        print(summary(root))
+        print(summary(root, with_paper))
     return page
 
 
@@ -100,9 +113,9 @@ def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> T
     return replace(task, films=films, film_layout=layout, absent=absent)
 
 
-def summary(root: Path = Path(".")) -> str:
+def summary(root: Path = Path("."), with_paper: bool = False) -> str:
     """The table of the last report, and where its page is. Raises FileNotFoundError if there is none."""
-    path = root / "data" / "report" / TABLE
+    path = root / "data" / (PAPER if with_paper else "report") / TABLE
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no report yet; `dvc repro` or `llm4teach report` makes one")
     return f"{path.read_text(encoding='utf-8')}report: {path.with_name('index.html')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +20,16 @@ class Found:
     episodes: Path
 
 
-def taught_students(data: Path, task: str) -> list[Found]:
+def taught_students(data: Path, task: str, done: Container[Path]) -> list[Found]:
     """The task's students under `data` that are finished and evaluated, by seed; [] if there are none.
 
-    The larger of the two sets: trials of `make paper`, or students of `make run`.
+    The larger of the two sets: trials of `make paper` that are among `done`, or students of `make run`.
     """
     trials = data / "paper/methods/llm4teach" / task
     tried = [
         Found(task, seed, trials / str(seed), trials / str(seed) / "episodes.parquet")
         for seed in _seeds(trials)
-        if (trials / str(seed) / "trial.json").is_file()
+        if trials / str(seed) in done
     ]
     evaluation = data / "evaluations" / task / "llm4teach.parquet"
     final = data / "students" / task / "llm4teach/final"

@@ -32,7 +32,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A named experiment; `question` is what its figure answers, `paper` where the paper asks it (empty: nowhere)."""
+    """A named experiment.
+
+    question   what its figure answers
+    paper      where the paper asks it; empty: nowhere
+    reference  the variant that the others are compared with; the first one unless it is named
+    """
 
     name: str
     question: str
@@ -40,6 +45,10 @@ class Experiment:
     tasks: tuple[str, ...]
     variants: tuple[Variant, ...]
     seeds: int
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reference", self.reference or self.variants[0].name)
 
 
 def applied(schedule: Schedule, changes: Mapping[str, Any]) -> Schedule:
@@ -55,7 +64,8 @@ def applied(schedule: Schedule, changes: Mapping[str, Any]) -> Schedule:
 
 def experiments(params: Params) -> tuple[Experiment, ...]:
     """All experiments of `make paper`, and the map network's long runs (`make paper-map`), on the params' schedule."""
-    i2 = params.schedule.i2
+    i1, i2 = params.schedule.i1, params.schedule.i2
+    length = params.schedule.iterations * params.schedule.envs * params.schedule.horizon
     top = params.schedule.lambda_0
     floor = top / 100  # the paper's lambda_c is a hundredth of its lambda_0
     return (
@@ -96,20 +106,27 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "Does only the stepwise schedule work?",
             "A.7, Fig. 7",
             ("ColoredDoorKey", "DivergedDoorKey"),
-            (
-                Variant("constant", schedule={"lambda_0": floor, "lambda_c": floor, "i1": 0, "i2": 2 * i2}),
-                Variant("linear", schedule={"lambda_c": 0.0, "i1": i2, "i2": i2}),
-                Variant("linear, twice as long", schedule={"lambda_c": 0.0, "i1": 2 * i2, "i2": 2 * i2}),
-                Variant("stepwise", schedule={"lambda_c": floor, "i1": i2, "i2": 2 * i2}),
+            tuple(  # A.7's four, in its proportions; all train for as long
+                Variant(name, schedule={"i2": 2 * i1, **schedule, "steps": length})
+                for name, schedule in {
+                    "stepwise": {"lambda_c": floor, "i1": i1},
+                    "linear": {"lambda_c": 0.0, "i1": i1, "i2": i1},
+                    "linear, twice as long": {"lambda_c": 0.0, "i1": 2 * i1},
+                    "constant": {"lambda_0": floor, "lambda_c": floor, "i1": 0},
+                }.items()
             ),
             seeds=5,
         ),
         Experiment(
             "distance",
-            "Does the student follow its teacher better by KL or by Wasserstein distance?",
+            "Do students learn faster by KL or by Wasserstein distance to the teacher?",
             "Eq. 2",
-            DOORKEY,
-            (Variant("KL"), Variant("Wasserstein", schedule={"distance": "wasserstein"})),
+            ("ColoredDoorKey", "DivergedDoorKey"),
+            (
+                Variant("KL"),
+                Variant("Wasserstein", schedule={"distance": "wasserstein"}),
+                Variant("Wasserstein, λ five times", schedule={"distance": "wasserstein", "lambda_0": 5 * top}),
+            ),
             seeds=3,
         ),
         Experiment(
@@ -119,6 +136,7 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             ("ColoredDoorKey", "DivergedDoorKey"),
             tuple(Variant(f"{n}", labels=partial(samples, n)) for n in (1, 3, 10, 30)),
             seeds=5,
+            reference="10",
         ),
         Experiment(
             "noise",
@@ -130,7 +148,7 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
         ),
         Experiment(
             "missing",
-            "How incomplete may a label table be before the student suffers?",
+            "How incomplete may a label table be (share of its descriptions) before the student suffers?",
             "",
             ("LavaDoorKey", "ColoredDoorKey"),
             tuple(Variant(f"{share:.0%}", labels=partial(missing, share)) for share in (0.0, 0.25, 0.5, 0.75)),

@@ -1,15 +1,18 @@
 """One trial of an experiment: one student of one variant on one task, taught, finetuned and evaluated.
 
-Its folder holds the student, its curve and its episodes, and `trial.json` with the key of everything that decided
-them: a trial whose key is there is done, and is not carried out again.
+Its folder holds the student, its curve, its TensorBoard events and its episodes, and `trial.json` with the key of
+everything that decided them, code included: a trial whose key is there is done, and is not carried out again. One with
+another key was made with other settings or another version; nobody reads it, and the next `make paper` replaces it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,10 @@ from pipeline.params import Params
 from pipeline.student.checkpoint import run_key
 from pipeline.student.run import Run, carry_out, identity
 from pipeline.student.saved import load_student
-from pipeline.tables import EPISODES, read_instructions, write_table
+from pipeline.tables import EPISODES, TableError, read_instructions, write_table
 from pipeline.tasks.base import get_task
 
-DONE = "trial.json"
+DONE, LOG = "trial.json", "log"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Trial:
 
 
 def trials(experiment: Experiment, params: Params, root: Path) -> list[Trial]:
-    """All trials of an experiment, seed by seed, so that an interrupted one has something of every variant."""
+    """All trials of an experiment on the tasks of params, seed by seed, so that there soon is one of every variant."""
     return [
         Trial(
             experiment.name,
@@ -60,6 +63,7 @@ def trials(experiment: Experiment, params: Params, root: Path) -> list[Trial]:
         for seed in range(experiment.seeds)
         for variant in experiment.variants
         for task in experiment.tasks
+        if task in params.tasks
     ]
 
 
@@ -70,23 +74,67 @@ def _folder(name: str) -> str:
 
 def carry_out_trial(trial: Trial, progress: Callable[[int, int], None], stop: Callable[[], bool]) -> str:
     """Make the trial's student unless it is there; returns `done` or `was done`. Raises Interrupted after a stop."""
-    taught = _run(trial, "train")
-    final = _run(trial, "finetune")
-    key = run_key(
-        {"taught": identity(taught), "final": identity(final), "evaluate": trial.params.evaluate.model_dump()}
-    )
-    marker = trial.out / DONE
-    if marker.is_file() and json.loads(marker.read_text()).get("key") == key:
+    key = trial_key(trial)
+    if is_done(trial, key):
         return "was done"
+    marker = trial.out / DONE
+    marker.unlink(missing_ok=True)
+    taught, final = _run(trial, "train"), _run(trial, "finetune")
     iterations = taught.schedule.iterations
     carry_out(taught, lambda done, _: progress(done, iterations), stop)
     carry_out(final, lambda done, of: progress(iterations - of + done, iterations), stop)
     episodes = _evaluate(trial, final)
     write_table(trial.out / "episodes.parquet", episodes, EPISODES, trial.params.evaluate.model_dump())
+    shutil.rmtree(trial.out / LOG, ignore_errors=True)
+    (_scratch(trial) / "log").rename(trial.out / LOG)
     shutil.rmtree(_scratch(trial), ignore_errors=True)
     about = {"experiment": trial.experiment, "variant": trial.variant.name, "task": trial.task, "seed": trial.seed}
     write_bytes(marker, (json.dumps({**about, "method": trial.variant.method, "key": key}, indent=1) + "\n").encode())
     return "done"
+
+
+def trial_key(trial: Trial) -> str:
+    """A hash of everything that decides the trial's numbers. Raises TableError if there is no label table."""
+    return run_key(
+        {
+            "taught": identity(_run(trial, "train")),
+            "final": identity(_run(trial, "finetune")),
+            "evaluate": trial.params.evaluate.model_dump(),
+            "sources": _sources(),
+        }
+    )
+
+
+def is_done(trial: Trial, key: str) -> bool:
+    """Whether the trial's folder holds what this key stands for."""
+    try:
+        about = json.loads((trial.out / DONE).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.get("key") == key
+
+
+def done_trials(experiments: Iterable[Experiment], params: Params, root: Path) -> set[Path]:
+    """The folders of all trials that are done as params and this version would do them."""
+    done = set()
+    for trial in (one for experiment in experiments for one in trials(experiment, params, root)):
+        try:
+            if (trial.out / DONE).is_file() and is_done(trial, trial_key(trial)):
+                done.add(trial.out)
+        except (TableError, FileNotFoundError):  # its labels are gone, so nobody can tell what it would be
+            continue
+    return done
+
+
+@cache
+def _sources() -> str:
+    """A hash of the code that makes and evaluates students."""
+    package = Path(__file__).parents[1]
+    files = [package / "evaluation.py", *(package / "student").rglob("*.py"), *(package / "tasks").rglob("*.py")]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _scratch(trial: Trial) -> Path:

@@ -15,7 +15,7 @@ from pipeline.statistics import interquartile_mean, interquartile_mean_interval
 from pipeline.tables import TableError
 
 Axis = Literal["env_steps", "seconds"]
-COLUMNS = ("env_steps", "seconds", "success", "teacher_weight", "label_miss_rate")
+COLUMNS = ("env_steps", "seconds", "episodes", "success", "teacher_weight", "label_miss_rate")
 BINS = 60
 
 
@@ -25,6 +25,7 @@ class Curve:
 
     env_steps       float[iterations]  environment steps so far, over all phases
     seconds         float[iterations]  wall-clock seconds of training so far
+    episodes        float[iterations]  training episodes that ended in the iteration
     success         float[iterations]  of the training episodes that ended in the iteration
     teacher_weight  float[iterations]  lambda of the paper's Eq. 3
     label_miss_rate float[iterations]  share of steps whose description has no label
@@ -33,6 +34,7 @@ class Curve:
     seed: int
     env_steps: np.ndarray
     seconds: np.ndarray
+    episodes: np.ndarray
     success: np.ndarray
     teacher_weight: np.ndarray
     label_miss_rate: np.ndarray
@@ -76,21 +78,32 @@ def find_curves(method_dir: Path) -> list[Curve]:
     return [read_curve(path, int(path.parent.name)) for path in sorted(paths, key=lambda p: int(p.parent.name))]
 
 
-def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean of y over the iterations whose x lies in each bin, float[len(edges) - 1]; empty bins are interpolated.
+
+    weights  float[iterations], not negative
 
     Iterations without a value of y count as not there. NaN everywhere if there is none at all.
     """
     there = np.isfinite(y)
     place = np.clip(np.searchsorted(edges, x[there], side="left") - 1, 0, len(edges) - 2)
     inside = x[there] <= edges[-1]
-    count = np.bincount(place[inside], minlength=len(edges) - 1)
-    total = np.bincount(place[inside], y[there][inside], minlength=len(edges) - 1)
+    weights = weights[there][inside]
+    count = np.bincount(place[inside], weights, minlength=len(edges) - 1)
+    total = np.bincount(place[inside], weights * y[there][inside], minlength=len(edges) - 1)
     filled = count > 0
     if not filled.any():
         return np.full(len(edges) - 1, np.nan)
     centres = (edges[1:] + edges[:-1]) / 2
     return np.interp(centres, centres[filled], total[filled] / count[filled])
+
+
+def _weights(curve: Curve, column: str) -> np.ndarray:
+    """What an iteration counts in a mean: its episodes where the column is of episodes, else the same as any other.
+
+    Unweighted, an iteration in which a few short and lucky episodes ended would count like one in which all did.
+    """
+    return curve.episodes if column == "success" else np.ones_like(curve.env_steps)
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,9 @@ def band(curves: Sequence[Curve], axis: Axis, column: str = "success", bins: int
     if end <= 0:
         return None
     edges = np.linspace(0, end, min(bins, *(len(curve.env_steps) for curve in curves)) + 1)
-    each = np.stack([binned(getattr(curve, axis), getattr(curve, column), edges) for curve in curves])
+    each = np.stack(
+        [binned(getattr(curve, axis), getattr(curve, column), edges, _weights(curve, column)) for curve in curves]
+    )
     each = each[np.isfinite(each).all(axis=1)]
     if not len(each):
         return None

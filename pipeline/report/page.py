@@ -20,8 +20,10 @@ HERE = Path(__file__).parent
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 
 
-def render(params: Params, tasks: Sequence[TaskReport], paper: PaperReport, analysis: Analysis) -> str:
-    """The page as HTML."""
+def render(
+    params: Params, tasks: Sequence[TaskReport], paper: PaperReport | None = None, analysis: Analysis | None = None
+) -> str:
+    """The page as HTML, with the experiments and analyses or without."""
     published = published_results()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup

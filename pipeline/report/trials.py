@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,18 +67,20 @@ class TrialGroup:
         return int(self.config.get("settings", {}).get("envs", 0)) * self.horizon
 
     def reached(self, level: float, axis: Axis = "env_steps") -> np.ndarray:
-        """float[seeds]: where each student's success in training, over WINDOW iterations, first is at a level.
+        """float[seeds]: where each student's success in training, of all episodes in WINDOW iterations, is at a level.
 
         Infinity if it never is. What ended during `warm_up` does not count.
         """
         return np.array([_reached(curve, level, axis, self.warm_up) for curve in self.curves])
 
     def course(self, end: float) -> np.ndarray:
-        """float[seeds]: each student's mean success in training up to so many environment steps, warm-up left out."""
+        """float[seeds]: each student's success in training up to so many environment steps, warm-up left out."""
         means = []
         for curve in self.curves:
             there = np.isfinite(curve.success) & (curve.env_steps > self.warm_up) & (curve.env_steps <= end)
-            means.append(float(curve.success[there].mean()) if there.any() else np.nan)
+            means.append(
+                float(np.average(curve.success[there], weights=curve.episodes[there])) if there.any() else np.nan
+            )
         return np.array(means)
 
 
@@ -86,19 +88,24 @@ def _reached(curve: Curve, level: float, axis: Axis, warm_up: int) -> float:
     there = np.flatnonzero(np.isfinite(curve.success) & (curve.env_steps > warm_up))
     if len(there) < WINDOW:
         return np.inf
-    means = np.convolve(curve.success[there], np.full(WINDOW, 1 / WINDOW), mode="valid")
+    episodes, window = curve.episodes[there], np.ones(WINDOW)
+    means = np.convolve(curve.success[there] * episodes, window, "valid") / np.convolve(episodes, window, "valid")
     first = np.flatnonzero(means >= level - 1e-12)
     return float(getattr(curve, axis)[there[first[0] + WINDOW - 1]]) if len(first) else np.inf
 
 
-def read_trials(paper: Path, experiments: Sequence[Experiment], horizons: dict[str, int]) -> list[TrialGroup]:
+def read_trials(
+    paper: Path, experiments: Sequence[Experiment], horizons: dict[str, int], done: Container[Path]
+) -> list[TrialGroup]:
     """The finished trials under data/paper, in the order of the experiments, their tasks and their variants.
 
-    Only tasks named in `horizons` (steps after which an episode is cut off) are read. Raises TableError for a broken
-    file.
+    Only tasks named in `horizons` (steps after which an episode is cut off) are read, and of their trials those whose
+    folders are among `done`: others were made with other settings. Raises TableError for a broken file.
     """
     found: dict[tuple[str, str, str], list[tuple[int, Path, str]]] = {}
     for marker in paper.glob("*/*/*/*/trial.json"):
+        if marker.parent not in done:
+            continue
         about = _read(marker)
         if not {"experiment", "variant", "task", "seed", "method"} <= set(about):
             raise TableError(f"{marker}: wanted the keys experiment, variant, task, seed and method")

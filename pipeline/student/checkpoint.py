@@ -25,8 +25,12 @@ CURVE = "curve"
 
 
 def checkpoint_path(root: Path, task: str, method: str, phase: str, seed: int) -> Path:
-    """Where the checkpoint of one student in one phase lives."""
-    home = Path(os.environ.get("LLM4TEACH_CHECKPOINTS") or root / ".checkpoints")
+    """Where the checkpoint of one student in one phase lives.
+
+    Elsewhere, each root has a folder of its own: several checkouts, and the trials of experiments, may share the place.
+    """
+    elsewhere, own = os.environ.get("LLM4TEACH_CHECKPOINTS"), root.resolve()
+    home = Path(elsewhere) / own.relative_to(own.anchor) if elsewhere else root / ".checkpoints"
     return home / task / method / phase / f"{seed}.safetensors"
 
 
@@ -61,5 +65,6 @@ def load_checkpoint(path: Path, key: str) -> tuple[dict[str, np.ndarray], list[d
     rows = arrays.pop(CURVE)
     curve = [dict(zip(columns, row, strict=True)) for row in rows.tolist()]
     for row in curve:
-        row["iteration"], row["env_steps"] = int(row["iteration"]), int(row["env_steps"])
+        for name in ("iteration", "env_steps", "episodes"):
+            row[name] = int(row[name])
     return arrays, curve

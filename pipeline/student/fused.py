@@ -21,7 +21,7 @@ from pipeline.student.egocentric import (
 )
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
-"""Adam's settings, those of `losses.py`."""
+"""Adam's settings, of this update and of torch's."""
 
 LOSSES = ("policy_loss", "value_loss", "teacher_loss", "entropy")
 

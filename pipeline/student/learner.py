@@ -157,11 +157,12 @@ class Learner:
             self._over_teachers.mix(rollout.features, b.flat_options(), rollout.teacher, rollout.labelled)
         ended = b.dones
         means = {
-            "success": b.successes[ended].mean() if ended.any() else np.nan,
-            "episode_return": b.episode_returns[ended].mean() if ended.any() else np.nan,
-            "episode_length": b.episode_lengths[ended].mean() if ended.any() else np.nan,
+            "episodes": int(ended.sum()),
+            "success": float(b.successes[ended].mean()) if ended.any() else np.nan,
+            "episode_return": float(b.episode_returns[ended].mean()) if ended.any() else np.nan,
+            "episode_length": float(b.episode_lengths[ended].mean()) if ended.any() else np.nan,
         }
-        return {name: float(value) for name, value in means.items()}, unlabelled / b.rewards.size
+        return means, unlabelled / b.rewards.size
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that decides the future, as arrays; see `checkpoint` for the file."""
@@ -207,10 +208,10 @@ class Learner:
 
 
 CURVE_COLUMNS = (
-    "phase", "iteration", "env_steps", "seconds", "success", "episode_return", "episode_length", "teacher_weight",
-    "learning_rate", "policy_loss", "value_loss", "teacher_loss", "entropy", "label_miss_rate",
+    "phase", "iteration", "env_steps", "seconds", "episodes", "success", "episode_return", "episode_length",
+    "teacher_weight", "learning_rate", "policy_loss", "value_loss", "teacher_loss", "entropy", "label_miss_rate",
 )  # fmt: skip
-"""One row per iteration; the means over episodes are not a number where none ended."""
+"""One row per iteration. `episodes` is how many ended in it; the means over them are not a number where none did."""
 
 
 class _Buffers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -60,16 +61,8 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     progress  called with iterations done and to do, a few times per second at most
     """
     task = get_task(run.task)
-    phase = Phase.of(run.phase, run.schedule)
-    learner = Learner(
-        task,
-        run.schedule,
-        phase,
-        lambda rng: make_student(task, run.train, rng),
-        run.labels,
-        run.seed,
-        partial(make_over_teachers, task, run.train) if (run.method, run.phase) == ("hierarchical", "train") else None,
-    )
+    learner = _make_learner(run, run.schedule)
+    phase = learner.phase
     seconds_before = 0.0
     earlier: list[dict[str, Any]] = []
     if run.start is not None:
@@ -79,6 +72,7 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         earlier = read_curve(run.start / CURVE)
         seconds_before = float(earlier[-1]["seconds"]) if earlier else 0.0
     learner.seconds = seconds_before
+    _load_compiled(run)
     if run.states is not None and run.labels is not None and run.train.warm_start:
         started = time.perf_counter()
         examples = read_examples(run.states, task, run.labels)
@@ -127,6 +121,27 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     }
 
 
+def _load_compiled(run: Run) -> None:
+    """Compile or load whatever one iteration needs, with a learner that is thrown away: it is no time of training."""
+    few = run.schedule.model_copy(update={"envs": 2, "horizon": 2, "minibatch": 4, "epochs": 1})
+    _make_learner(run, few).iterate()
+
+
+def _make_learner(run: Run, schedule: Schedule) -> Learner:
+    """The run's learner at the start of its phase."""
+    task = get_task(run.task)
+    hierarchical = (run.method, run.phase) == ("hierarchical", "train")
+    return Learner(
+        task,
+        schedule,
+        Phase.of(run.phase, schedule),
+        partial(make_student, task, run.train),
+        run.labels,
+        run.seed,
+        partial(make_over_teachers, task, run.train) if hierarchical else None,
+    )
+
+
 def identity(run: Run) -> dict[str, Any]:
     """Everything but the starting weights that decides the run's numbers."""
     labels = None
@@ -144,7 +159,13 @@ def identity(run: Run) -> dict[str, Any]:
         "schedule": run.schedule.model_dump(),
         "train": run.train.model_dump(exclude={"checkpoint_s", "schedule"}),
         "labels": labels,
+        "states": _digest(run.states) if run.train.warm_start and run.states else None,
     }
+
+
+def _digest(path: Path) -> str | None:
+    """sha256 of a file, None if it isn't there."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _config(run: Run, parameters: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from pipeline.experiments.experiment import Experiment, Variant, applied, experiments
-from pipeline.experiments.trial import carry_out_trial, trials
+from pipeline.experiments.trial import carry_out_trial, done_trials, is_done, trial_key, trials
 from pipeline.fan_out import Interrupted
 from pipeline.tables import EPISODES, read_table
 
@@ -34,6 +34,7 @@ def test_a_trial_leaves_student_curve_episodes_and_is_then_done(tmp_path):
     assert carry_out_trial(trial, quietly, never) == "done"
     files = {path.name for path in trial.out.iterdir()}
     assert files >= {"student.safetensors", "config.json", "curve.csv", "episodes.parquet", "trial.json"}
+    assert len(list(trial.out.glob("log/**/events.out.tfevents.*"))) == 2  # one per phase
     assert read_table(trial.out / "episodes.parquet", EPISODES).num_rows == 40  # 20 layouts, two ways of acting
     assert len((trial.out / "curve.csv").read_text().splitlines()) == 1 + 10  # 6 iterations with teacher, 4 without
     before = (trial.out / "student.safetensors").stat().st_mtime_ns
@@ -48,6 +49,44 @@ def test_other_settings_are_another_trial(tmp_path):
     other = replace(trial, variant=replace(trial.variant, schedule={"lambda_0": 3.0}))
     assert carry_out_trial(other, quietly, never) == "done"
     assert json.loads((trial.out / "trial.json").read_text())["key"] != key
+
+
+def test_a_trial_being_made_anew_is_not_done(tmp_path):
+    """Half of the old and half of the new must not pass for a trial."""
+    trial = some_trial(tmp_path)
+    carry_out_trial(trial, quietly, never)
+    other = replace(trial, variant=replace(trial.variant, schedule={"lambda_0": 3.0}))
+    with pytest.raises(Interrupted):
+        carry_out_trial(other, quietly, lambda: True)
+    assert not (trial.out / "trial.json").exists()
+    assert not is_done(trial, trial_key(trial))
+
+
+def test_the_code_that_makes_students_is_part_of_a_trial(tmp_path, monkeypatch):
+    trial = some_trial(tmp_path)
+    carry_out_trial(trial, quietly, never)
+    experiment = Experiment("kind", "?", "", (tiny.TASK,), (trial.variant,), seeds=1)
+    assert done_trials([experiment], tiny.params(), tmp_path) == {trial.out}
+    monkeypatch.setattr("pipeline.experiments.trial._sources", lambda: "another version")
+    assert done_trials([experiment], tiny.params(), tmp_path) == set()
+    assert carry_out_trial(trial, quietly, never) == "done"
+    assert done_trials([experiment], tiny.params(), tmp_path) == {trial.out}
+    (tmp_path / "data/labels" / tiny.TASK / "labels.parquet").unlink()
+    assert done_trials([experiment], tiny.params(), tmp_path) == set()
+
+
+def test_only_the_tasks_of_params_are_tried():
+    experiment = Experiment("kind", "?", "", (tiny.TASK, "LavaDoorKey"), (Variant("one"),), seeds=2)
+    assert {trial.task for trial in trials(experiment, tiny.params(), Path())} == {tiny.TASK}
+
+
+def test_trials_share_a_place_for_checkpoints_in_peace(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLM4TEACH_CHECKPOINTS", str(tmp_path / "elsewhere"))
+    first, second = some_trial(tmp_path / "one"), some_trial(tmp_path / "two")
+    for trial in (first, second):
+        with pytest.raises(Interrupted):
+            carry_out_trial(trial, quietly, lambda: True)
+    assert len(list((tmp_path / "elsewhere").rglob("*.safetensors"))) == 2
 
 
 def test_a_stopped_trial_goes_on_to_the_same_student(tmp_path):

@@ -59,8 +59,8 @@ def write_evaluation(
 
 
 COLUMNS = [
-    *("phase", "iteration", "env_steps", "seconds", "success", "episode_return", "episode_length", "teacher_weight"),
-    *("learning_rate", "policy_loss", "value_loss", "teacher_loss", "entropy", "label_miss_rate"),
+    *("phase", "iteration", "env_steps", "seconds", "episodes", "success", "episode_return", "episode_length"),
+    *("teacher_weight", "learning_rate", "policy_loss", "value_loss", "teacher_loss", "entropy", "label_miss_rate"),
 ]
 
 
@@ -82,6 +82,7 @@ def write_student(
                     "iteration": i,
                     "env_steps": (i + 1) * 4096,
                     "seconds": round((i + 1) * (0.04 + 0.002 * seed), 4),
+                    "episodes": 0 if i == 0 else 50,
                     "success": "" if i == 0 else round(float(np.clip(success, 0, 1)), 4),
                     "teacher_weight": max(0.0, 2 - 2 * i / leaves) if method == "llm4teach" else 0,
                     "label_miss_rate": 0.002 if method == "llm4teach" else "",
@@ -157,7 +158,7 @@ def write_trial(
         for i, share in enumerate(success):
             weight = 1.0 if method == "llm4teach" and i < 3 else 0
             row = {"phase": "train", "iteration": i, "env_steps": (i + 1) * 1000, "seconds": (i + 1) * 0.5}
-            writer.writerow({**row, "success": share, "teacher_weight": weight})
+            writer.writerow({**row, "episodes": 20, "success": share, "teacher_weight": weight})
     config = {"parameters": 22024, "network": network, "schedule": "fast", "settings": {"envs": 10}}
     (folder / "config.json").write_text(json.dumps(config))
     rows = episode_rows(task, method, seed, [i < 100 * evaluated for i in range(100)])

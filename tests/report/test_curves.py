@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,15 @@ from synthetic import write_student
 from pipeline.report.curves import Curve, band, binned, find_curves, read_curve
 from pipeline.tables import TableError
 
+HEADER = "env_steps,seconds,episodes,success,teacher_weight,label_miss_rate\n"
+
 
 def curve(success: list[float], weight: list[float] | None = None, seed: int = 0) -> Curve:
     n = len(success)
     weights = np.array(weight or [0.0] * n)
-    return Curve(seed, np.arange(1, n + 1) * 100.0, np.arange(1, n + 1) * 0.5, np.array(success), weights, np.zeros(n))
+    episodes = np.full(n, 10.0)
+    steps, seconds = np.arange(1, n + 1) * 100.0, np.arange(1, n + 1) * 0.5
+    return Curve(seed, steps, seconds, episodes, np.array(success), weights, np.zeros(n))
 
 
 def test_reads_what_students_log(tmp_path: Path) -> None:
@@ -32,11 +37,11 @@ def test_reads_what_students_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("env_steps,seconds\n1,2\n", "column missing: success"),
-        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n", "no rows"),
-        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n1,1,often,0,0\n", "line 2: success is 'often'"),
-        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n2,1,1,0,0\n1,2,1,0,0\n", "never fall"),
-        ("env_steps,seconds,success,teacher_weight,label_miss_rate\n,1,1,0,0\n", "in every line"),
+        ("env_steps,seconds\n1,2\n", "column missing: episodes"),
+        (HEADER, "no rows"),
+        (HEADER + "1,1,3,often,0,0\n", "line 2: success is 'often'"),
+        (HEADER + "2,1,3,1,0,0\n1,2,3,1,0,0\n", "never fall"),
+        (HEADER + ",1,3,1,0,0\n", "in every line"),
     ],
 )
 def test_broken_logs_are_named(tmp_path: Path, text: str, said: str) -> None:
@@ -57,14 +62,27 @@ def test_teacher_leaves_after_its_last_lesson() -> None:
 def test_binned_means_and_interpolates_empty_bins() -> None:
     x = np.array([1.0, 2.0, 3.0, 9.0])
     y = np.array([0.0, 0.4, np.nan, 1.0])
-    assert binned(x, y, np.array([0.0, 2.5, 5.0, 7.5, 10.0])) == pytest.approx([0.2, 0.2 + 0.8 / 3, 0.2 + 1.6 / 3, 1.0])
-    assert np.isnan(binned(x, np.full(4, np.nan), np.array([0.0, 5.0, 10.0]))).all()
+    edges = np.array([0.0, 2.5, 5.0, 7.5, 10.0])
+    assert binned(x, y, edges, np.ones(4)) == pytest.approx([0.2, 0.2 + 0.8 / 3, 0.2 + 1.6 / 3, 1.0])
+    assert np.isnan(binned(x, np.full(4, np.nan), np.array([0.0, 5.0, 10.0]), np.ones(4))).all()
+
+
+def test_iterations_count_by_their_episodes() -> None:
+    """99 failures in one iteration and one lucky episode in the next are 1% success, not 50%."""
+    x, y = np.array([1.0, 2.0, 6.0]), np.array([0.0, 1.0, 0.5])
+    assert binned(x, y, np.array([0.0, 5.0, 10.0]), np.array([99.0, 1.0, 7.0])) == pytest.approx([0.01, 0.5])
+    lucky = replace(curve([0.0, 1.0]), episodes=np.array([99.0, 1.0]))
+    found = band([lucky], "env_steps", bins=1)
+    assert found
+    assert found.mean == pytest.approx([0.01])
+    weights = band([replace(lucky, teacher_weight=np.array([2.0, 0.0]))], "env_steps", "teacher_weight", bins=1)
+    assert weights
+    assert weights.mean == pytest.approx([1.0])
 
 
 def test_a_value_on_an_edge_belongs_to_the_bin_that_it_ends() -> None:
-    assert binned(np.array([0.0, 5.0, 10.0, 11.0]), np.array([1.0, 3.0, 7.0, 99.0]), np.array([0.0, 5.0, 10.0])) == (
-        pytest.approx([2.0, 7.0])
-    )
+    x, y = np.array([0.0, 5.0, 10.0, 11.0]), np.array([1.0, 3.0, 7.0, 99.0])
+    assert binned(x, y, np.array([0.0, 5.0, 10.0]), np.ones(4)) == pytest.approx([2.0, 7.0])
 
 
 def test_band_ends_with_the_shortest_seed_and_holds_its_mean() -> None:

@@ -18,7 +18,8 @@ TASK = "SimpleDoorKey"
 
 
 def read(data: Path, horizon: int = 150) -> list[TrialGroup]:
-    return read_trials(data / "paper", experiments(params()), {TASK: horizon, "LavaDoorKey": horizon})
+    done = {marker.parent for marker in (data / "paper").glob("*/*/*/*/trial.json")}
+    return read_trials(data / "paper", experiments(params()), {TASK: horizon, "LavaDoorKey": horizon}, done)
 
 
 def test_groups_are_in_the_order_of_the_experiments(tmp_path: Path) -> None:
@@ -46,6 +47,25 @@ def test_a_level_is_reached_at_the_end_of_the_first_good_window(tmp_path: Path) 
     assert group.reached(0.9).tolist() == [15_000, 25_000]
     assert group.reached(0.9, "seconds").tolist() == [7.5, 12.5]
     assert group.reached(0.95).tolist() == [15_000, np.inf]
+
+
+def test_success_is_of_all_episodes_in_the_window(tmp_path: Path) -> None:
+    """Iterations in which few episodes ended count little: 5 lucky ones beside 100 failures are no 90%."""
+    folder = write_trial(tmp_path, "methods", "llm4teach", TASK, 0, success=[0.0] * 3 + [1.0] * 8)
+    log = (folder / "curve.csv").read_text().splitlines()
+    lucky = [line.replace(",20,1.0,", ",1,1.0,") for line in log[:8]]
+    assert lucky != log[:8]
+    (folder / "curve.csv").write_text("\n".join([*lucky, *log[8:]]) + "\n")
+    (group,) = read(tmp_path)
+    assert group.reached(0.9).tolist() == [8_000]  # 4 x 1 + 1 x 20 successes after the failures have left the window
+    assert group.course(5_000).tolist() == [pytest.approx(2 / 42)]  # the first iteration is warm-up
+
+
+def test_trials_that_are_not_done_are_not_read(tmp_path: Path) -> None:
+    kept, left = (write_trial(tmp_path, "methods", "llm4teach", TASK, seed, success=ramp(5)) for seed in (0, 1))
+    (group,) = read_trials(tmp_path / "paper", experiments(params()), {TASK: 150}, {kept})
+    assert group.folders == (kept,)
+    assert left.is_dir()
 
 
 def test_episodes_of_the_first_horizon_do_not_count(tmp_path: Path) -> None:

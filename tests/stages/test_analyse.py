@@ -41,7 +41,7 @@ def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["cost"][TASK]["ways"][1]["answers"] == 6 * 8 * 16
     assert set(found["failures"][TASK]) == {"sampled", "argmax"}
     assert found["assumptions"]["prices"]
-    html = report(settings, tmp_path, quiet=True).read_text()
+    html = report(settings, tmp_path, quiet=True, with_paper=True).read_text()
     failures = html.split('<section id="failures">')[1].split("</section>")[0]
     assert failures.count("data:image/gif;base64,") == 3  # a student that learned nothing fails somewhere
     assert "Not analysed yet" not in html
