@@ -18,7 +18,7 @@ from pipeline.experiments.experiment import experiments
 from pipeline.experiments.trial import done_trials
 from pipeline.params import Params
 from pipeline.report.analysis import read_analysis
-from pipeline.report.comparison import Comparison, interval, metrics, percent, table_rows
+from pipeline.report.comparison import Comparison, interval, metrics, percent, said, table_rows
 from pipeline.report.episodes import read_episodes, typical_episode
 from pipeline.report.films import film
 from pipeline.report.gallery import gallery
@@ -136,7 +136,7 @@ def _table(comparisons: list[Comparison]) -> Table:
             if ours
             else "not run",
             interval(ours.success) if ours else "",
-            row.mark.value if row.mark else "",
+            said(row.method, row.mark),
             end_section=row.method == "llm4teach",
         )
     return table

@@ -26,6 +26,20 @@ def mark(ours: Estimate, published: float) -> Mark:
     return Mark.MISS if ours.high < published else Mark.MATCH
 
 
+BESIDE = {Mark.BEAT: "higher", Mark.MATCH: "level", Mark.MISS: "lower"}
+"""What is said instead of a mark where nothing is won or lost by being higher."""
+
+
+def said(method: str, found: Mark | None) -> str:
+    """A mark in a word: `beat`, `match` or `miss` for LLM4Teach; others are only `higher`, `level` or `lower`.
+
+    A baseline that does better than the paper's is no achievement of the method. Empty if there is no mark.
+    """
+    if found is None:
+        return ""
+    return found.value if method == "llm4teach" else BESIDE[found]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One method on one task: the paper's figure, and our summaries by way of acting (empty if it was not run)."""
@@ -80,7 +94,10 @@ def verdict(row: Comparison, published: PublishedResults) -> str:
     ours, paper = row.main, row.published
     if paper is None:
         return f"{row.title} takes {ours.length.mean:.1f} steps per episode; the paper has no such task."
-    words = {Mark.BEAT: "beats", Mark.MATCH: "matches", Mark.MISS: "misses"}
+    if row.method == "llm4teach":
+        words = {Mark.BEAT: "beats", Mark.MATCH: "matches", Mark.MISS: "misses"}
+    else:
+        words = {Mark.BEAT: "is higher than", Mark.MATCH: "is level with", Mark.MISS: "is lower than"}
     assert row.mark is not None  # both sides are there
     text = (
         f"{row.title} {words[row.mark]} the paper’s {percent(paper.success)}, in {ours.length.mean:.1f} steps per "
@@ -115,7 +132,7 @@ def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
                     "paper_success": paper.success if paper else "",
                     "paper_return": paper.episode_return if paper else "",
                     "paper_length": paper.length if paper else "",
-                    "mark": mark(ours.success, paper.success).value if ours and paper else "",
+                    "mark": said(row.method, mark(ours.success, paper.success)) if ours and paper else "",
                 }
             )
     return rows
@@ -128,13 +145,13 @@ def _columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
 
 
 def metrics(comparisons: Iterable[Comparison]) -> dict[str, Any]:
-    """What `dvc metrics show` shows: task -> method -> acting -> figures, with the paper's success and the mark."""
+    """What `dvc metrics show` shows: task -> method -> acting -> figures, the paper's success, our mark in a word."""
     tree: dict[str, Any] = {}
     for row in comparisons:
         for acting, ours in row.ours.items():
             leaf: dict[str, Any] = ours.metrics()
             if row.published:
                 leaf["paper_success"] = row.published.success
-                leaf["mark"] = mark(ours.success, row.published.success).value
+                leaf["mark"] = said(row.method, mark(ours.success, row.published.success))
             tree.setdefault(row.task, {}).setdefault(row.method, {})[acting] = leaf
     return tree

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from synthetic import episode_rows
 
-from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, table_rows, verdict
+from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, said, table_rows, verdict
 from pipeline.report.episodes import Estimate, Summary, summaries
 from pipeline.report.published_results import published_results
 from pipeline.tables import EPISODES
@@ -86,6 +86,22 @@ def test_the_verdict_rests_on_sampled_acting() -> None:
 def test_verdict_words(successes: int, words: str) -> None:
     row = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "llm4teach", successes)], published_results())[-1]
     assert verdict(row, published_results()).startswith(words)
+
+
+def test_only_llm4teach_beats_or_misses() -> None:
+    words = [said("llm4teach", found) for found in Mark]
+    assert words == ["beat", "match", "miss"]
+    for method in ("rl", "hierarchical", "llm", "mine"):
+        assert [said(method, found) for found in Mark] == ["higher", "level", "lower"]
+    assert said("llm4teach", None) == said("rl", None) == ""
+
+
+@pytest.mark.parametrize(("successes", "word", "words"), [(500, "higher", "is higher than"), (0, "lower", "is lower")])
+def test_a_baseline_is_higher_or_lower_everywhere(successes: int, word: str, words: str) -> None:
+    rows = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "rl", successes)], published_results())
+    assert [row["mark"] for row in table_rows(rows) if row["method"] == "rl"] == [word]
+    assert metrics(rows)["DivergedDoorKey"]["rl"]["sampled"]["mark"] == word
+    assert verdict(rows[2], published_results()).startswith(f"RL, no teacher {words}")
 
 
 def test_a_task_of_ones_own_has_no_mark() -> None:

@@ -125,12 +125,23 @@ def test_the_files_beside_the_page(page_path: Path) -> None:
     with (out / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["method"], row["acting"], row["mark"]) for row in rows] == [
-        ("llm", "sampled", "match"),
+        ("llm", "sampled", "level"),
         ("hierarchical", "", ""),
         ("rl", "", ""),
         ("llm4teach", "sampled", "beat"),
         ("llm4teach", "argmax", "beat"),
     ]
+
+
+def test_page_table_and_files_say_the_same_of_a_baseline(page_path: Path) -> None:
+    (line,) = [line for line in (page_path.parent / "table.txt").read_text().splitlines() if "LLM alone" in line]
+    assert line.split("│")[-2].strip() == "level"
+    page = Page(page_path.read_text())
+    assert "● level" in page.text
+    assert (
+        json.loads((page_path.parent / "summary.json").read_text())["SimpleDoorKey"]["llm"]["sampled"]["mark"]
+        == "level"
+    )
 
 
 def test_a_second_report_is_the_same_and_prints_the_table(page_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
