@@ -157,7 +157,7 @@ def paper(
 
 @app.command()
 def analyse(params: ParamsOption = PARAMS) -> None:
-    """Analyse the teacher's errors and the students' departures, transfer, cost, failures; `report --paper` shows it."""
+    """Analyse the teacher's errors, and the students' departures, transfer, cost and failures."""
     from stages.analyse import analyse as stage
 
     stage(_load(params))

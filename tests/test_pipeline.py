@@ -179,6 +179,23 @@ def test_dvc_draws_the_curves(calm: Path) -> None:
     assert all(title in page.replace("&#39;", "'") for title in columns)
 
 
+def test_dvc_compares_runs(calm: Path, tmp_path: Path) -> None:
+    """`dvc exp run` with another setting, then its metrics and curves beside those of the last commit."""
+    folder = tmp_path / "clone"
+    shutil.copytree(calm, folder, symlinks=True)
+    run(folder, "git", "add", "dvc.lock")
+    run(folder, "git", "commit", "--quiet", "--message", "a run")
+    before = json.loads((folder / f"data/evaluations/{TASK}/llm4teach.json").read_text())
+    run(folder, "dvc", "exp", "run", "--name", "longer", "--set-param", "schedules.tiny.finetune=25")
+    after = json.loads((folder / f"data/evaluations/{TASK}/llm4teach.json").read_text())
+    diff = json.loads(run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD").stdout)
+    shown = diff[f"data/evaluations/{TASK}/llm4teach.json"]["sampled.length"]
+    assert (shown["old"], shown["new"]) == (before["sampled"]["length"], after["sampled"]["length"])
+    drawn = json.loads(run(folder, "dvc", "plots", "diff", "--json", "HEAD").stdout)["data"]
+    spec = json.dumps(next(plots for name, plots in drawn.items() if name.endswith("Success over environment steps")))
+    assert {"HEAD", "workspace"} <= set(re.findall(r'"rev": "(\w+)"', spec))
+
+
 def test_every_task_that_runs_by_default_has_its_curves_drawn() -> None:
     default = yaml.safe_load((ROOT / "params.yaml").read_text())
     plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
