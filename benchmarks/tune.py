@@ -1,7 +1,7 @@
 """Are the methods tuned alike? The same grid of settings for each, judged on validation layouts.
 
-Every method tries every learning rate with every entropy bonus, once on each task, for as many steps as it has in the
-experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500 validation
+Every method tries every learning rate with every entropy bonus, with each seed on each task, for as many steps as it
+has in the experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500 validation
 layouts at the end, half and half, over all tasks. No test layout is looked at.
 
 JSON: per method, every setting with its score and its figures by task, best first.
@@ -31,6 +31,7 @@ from pipeline.student.make import make_over_teachers
 from pipeline.tasks.base import get_task
 
 LAYOUTS = 500
+FIGURES = ("training", "validation")
 Job = tuple[Variant, str, dict[str, float], int]
 
 
@@ -52,11 +53,14 @@ def score(job: Job) -> tuple[float, float]:
     params = params.model_copy(update={"schedules": {params.train.schedule: schedule}})
     labels = published_instructions(name) if variant.method == "llm4teach" else None
     over_teachers = partial(make_over_teachers, task, params.train) if variant.method == "hierarchical" else None
-    *rows, (learner, last) = iterations(task, params, labels, seed, make_over_teachers=over_teachers)
-    course = np.nanmean([row["success"] for _, row in rows] + [last["success"]])
+    curve = []
+    for learner, row in iterations(task, params, labels, seed, make_over_teachers=over_teachers):
+        if row["episodes"]:
+            curve.append((row["success"], row["episodes"]))
+    success, episodes = np.array(curve).T
     layouts = evaluation_layouts(task, LAYOUTS, "validation")
     played = evaluate_student(task, learner.student, layouts, "sampled", seed)
-    return float(course), float(np.mean([one["success"] for one in played]))
+    return float(np.average(success, weights=episodes)), float(np.mean([one["success"] for one in played]))
 
 
 def main() -> None:
@@ -64,12 +68,16 @@ def main() -> None:
     parser.add_argument("--method", action="append", choices=list(methods()), help="may be repeated (default: all)")
     parser.add_argument("--lr", type=float, nargs="+", default=[2e-3, 4e-3, 8e-3])
     parser.add_argument("--entropy", type=float, nargs="+", default=[0.003, 0.01, 0.03])
-    parser.add_argument("--seed", type=int, default=100, help="one that no experiment uses (default: 100)")
+    parser.add_argument("--seed", type=int, nargs="+", default=[100], help="that no experiment uses (default: 100)")
     args = parser.parse_args()
     tasks, chosen = chosen_tasks(args), args.method or list(methods())
     settings = [{"lr": lr, "entropy": entropy} for lr, entropy in itertools.product(args.lr, args.entropy)]
     jobs = [
-        (methods()[method], task, setting, args.seed) for method in chosen for setting in settings for task in tasks
+        (methods()[method], task, setting, seed)
+        for method in chosen
+        for setting in settings
+        for task in tasks
+        for seed in args.seed
     ]
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         scores = iter(list(pool.map(score, jobs)))
@@ -78,7 +86,10 @@ def main() -> None:
     for method in chosen:
         tried = []
         for setting in settings:
-            by_task = {task: dict(zip(("training", "validation"), next(scores), strict=True)) for task in tasks}
+            by_task = {
+                task: dict(zip(FIGURES, np.mean([next(scores) for _ in args.seed], axis=0).tolist(), strict=True))
+                for task in tasks
+            }
             tried.append(
                 {**setting, "score": float(np.mean([list(one.values()) for one in by_task.values()])), **by_task}
             )
