@@ -1,8 +1,8 @@
 """Are the methods tuned alike? The same grid of settings for each, judged on validation layouts.
 
-Every method tries every learning rate with every entropy bonus, with each seed on each task, for as many steps as it
-has in the experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500 validation
-layouts at the end, half and half, over all tasks. No test layout is looked at.
+Every method tries every learning rate with every entropy bonus, with each seed on each task, for as many steps as it has
+in the experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500
+validation layouts at the end, half and half, over all tasks. No test layout is looked at.
 
 JSON: per method, every setting with its score and its figures by task, best first.
 """
@@ -54,7 +54,7 @@ def score(job: Job) -> tuple[float, float]:
     labels = published_instructions(name) if variant.method == "llm4teach" else None
     over_teachers = partial(make_over_teachers, task, params.train) if variant.method == "hierarchical" else None
     curve = []
-    for learner, row in iterations(task, params, labels, seed, make_over_teachers=over_teachers):
+    for learner, row in iterations(task, params, labels, seed, make_over_teachers=over_teachers):  # noqa: B007
         if row["episodes"]:
             curve.append((row["success"], row["episodes"]))
     success, episodes = np.array(curve).T
