@@ -1,6 +1,6 @@
 """Are the methods tuned alike? The same grid of settings for each, judged on validation layouts.
 
-Every method tries every learning rate with every entropy bonus, with each seed on each task, for as many steps as in the
+Every method tries every learning rate with every entropy bonus, by seed and task, for as many steps as in the
 experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500
 validation layouts at the end, half and half, over all tasks. No test layout is looked at.
 
