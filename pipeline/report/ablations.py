@@ -87,8 +87,8 @@ def against(group: TrialGroup, reference: TrialGroup) -> str:
     """A clause on how one variant does beside the reference; no verdict where students are too few for one."""
     difference = compared(group, reference)
     if difference is None:
-        count = f"{len(group.folders)} students against {len(reference.folders)}"
-        return f"“{group.variant}” can’t be judged ({count}, and a verdict takes {ENOUGH} each whose success is known)"
+        count = f"students: {len(group.folders)}, and {len(reference.folders)} of “{reference.variant}”"
+        return f"“{group.variant}” can’t be judged, which takes {ENOUGH} of each, trained long enough ({count})"
     return f"“{group.variant}” {difference.words}, and takes {speed(group)} steps to {FAST:.0%}"
 
 
