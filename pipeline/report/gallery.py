@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from pipeline.report.films import film
 from pipeline.tasks.base import get_task
 
 
-def gallery(task_name: str, failures: dict[str, Any], params: Params, data: Path, folder: Path) -> list[Failure]:
+def gallery(
+    task_name: str, failures: dict[str, Any], params: Params, data: Path, folder: Path, done: Container[Path]
+) -> list[Failure]:
     """Film the worst failures of one task's students (see `chosen_failures`) into a folder; [] if there are none.
 
     Students that are gone since the analysis are passed over. Raises StudentError for a broken one.
@@ -27,7 +30,7 @@ def gallery(task_name: str, failures: dict[str, Any], params: Params, data: Path
 
     print(f"report: {task_name}: failure gallery", file=sys.stderr)
     task = get_task(task_name)
-    students = {student.seed: student.folder for student in taught_students(data, task_name)}
+    students = {student.seed: student.folder for student in taught_students(data, task_name, done)}
     layouts = evaluation_layouts(task, params.evaluate.episodes)
     films = []
     for acting, layout, count in chosen:

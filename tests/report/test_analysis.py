@@ -80,13 +80,21 @@ def write_results(data: Path, **changes: Any) -> None:
         (folder / f"{name}.json").write_text(json.dumps(content))
 
 
+def paper_report(root: Path) -> Path:
+    """The report with trials and analyses; every trial counts as done."""
+    with pytest.MonkeyPatch.context() as patch:
+        done = {marker.parent for marker in (root / "data/paper").glob("*/*/*/*/trial.json")}
+        patch.setattr("stages.report.done_trials", lambda *_: done)
+        return report(params(), root, quiet=True, with_paper=True)
+
+
 def section(html: str, name: str) -> str:
     return " ".join(html.split(f'<section id="{name}"')[1].split("</section>")[0].split())
 
 
 def test_every_analysis_is_on_the_page(tmp_path: Path) -> None:
     write_results(tmp_path / "data")
-    html = report(params(), tmp_path, quiet=True).read_text()
+    html = paper_report(tmp_path).read_text()
     errors = section(html, "errors")
     assert "66.6" in errors
     assert "1.49" in errors
@@ -106,7 +114,7 @@ def test_every_analysis_is_on_the_page(tmp_path: Path) -> None:
 
 
 def test_without_analyses_and_trials_the_page_says_so(tmp_path: Path) -> None:
-    html = report(params(), tmp_path, quiet=True).read_text()
+    html = paper_report(tmp_path).read_text()
     for name, words in (
         ("claims", "not tested yet"),
         ("claims", "The experiment “annealing” (Does only the stepwise schedule work?); make paper runs it."),
@@ -130,7 +138,7 @@ def test_trials_stand_in_for_methods_that_the_stages_did_not_run(tmp_path: Path)
     for seed in range(2):
         write_trial(data, "methods", "llm4teach", TASK, seed, success=ramp(5), evaluated=0.99)
         write_trial(data, "methods", "rl", TASK, seed, method="rl", success=ramp(20, 80), evaluated=0.5)
-    path = report(params(), tmp_path, quiet=True)
+    path = paper_report(tmp_path)
     html = path.read_text()
     summary = json.loads(path.with_name("summary.json").read_text())[TASK]
     assert summary["rl"]["sampled"]["success"] == 0.5
@@ -143,7 +151,7 @@ def test_trials_stand_in_for_methods_that_the_stages_did_not_run(tmp_path: Path)
 
 def test_students_that_are_gone_are_not_filmed(tmp_path: Path) -> None:
     write_results(tmp_path / "data", failures={TASK: {"sampled": failing((1, [0, 2]))}})
-    failures = section(report(params(), tmp_path, quiet=True).read_text(), "failures")
+    failures = section(paper_report(tmp_path).read_text(), "failures")
     assert "2 fail" in failures
     assert "There is no failed episode to show." in failures
 
