@@ -22,7 +22,10 @@ ERROR_WORDS = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed episode of the gallery: the layout, how many students fail there, and the film of one of them."""
+    """A failed episode of the gallery: the layout, how many students fail there, and the film of one of them.
+
+    student  that one's folder, as it is typed in the folder that holds `data`
+    """
 
     task: str
     layout: int
@@ -30,6 +33,7 @@ class Failure:
     failed: int
     students: int
     seed: int
+    student: Path
     path: Path
     outcome: dict[str, Any]
 
@@ -89,7 +93,9 @@ def departures_in_words(total: dict[str, Any]) -> str:
     if not total["departures"]:
         return "The students never leave their teacher."
     better, worse = total["better"], total["worse"]
-    judged = "more often right than wrong" if better > worse else "more often wrong than right"
+    judged = "as often right as wrong"
+    if better != worse:
+        judged = "more often right than wrong" if better > worse else "more often wrong than right"
     spared = f" In {total['spared']:.1%} of them the teacher’s action would have been death." if total["spared"] else ""
     return (
         f"In {total['departed']:.1%} of their steps the students prefer an action that the teacher gives less than 5%, "

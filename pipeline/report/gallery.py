@@ -18,7 +18,8 @@ def gallery(
 ) -> list[Failure]:
     """Film the worst failures of one task's students (see `chosen_failures`) into a folder; [] if there are none.
 
-    Students that are gone since the analysis are passed over. Raises StudentError for a broken one.
+    Students that are gone since the analysis, or trained anew and now successful, are passed over. Raises StudentError
+    for a broken one.
     """
     chosen = chosen_failures(failures)
     if not chosen:
@@ -41,5 +42,9 @@ def gallery(
         actions = replayed_actions(task, student, layouts, [place], acting, params.evaluate.seed + seed)[place]
         path = folder / f"{task_name}-failure-{place}-{acting}.gif"
         outcome = film(task, scripted(actions), place, path)
-        films.append(Failure(task_name, place, acting, len(layout["failed"]), count, seed, path, outcome))
+        if outcome["success"]:
+            path.unlink()
+            continue
+        typed = students[seed].relative_to(data.parent)
+        films.append(Failure(task_name, place, acting, len(layout["failed"]), count, seed, typed, path, outcome))
     return films
