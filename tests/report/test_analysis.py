@@ -149,6 +149,21 @@ def test_trials_stand_in_for_methods_that_the_stages_did_not_run(tmp_path: Path)
     assert "No student was trained without a teacher" not in html
 
 
+def test_what_the_teacher_is_worth_is_said_in_words_above_its_table(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for seed in range(3):
+        write_trial(data, "methods", "llm4teach", TASK, seed, success=ramp(8))
+        write_trial(data, "methods", "rl", TASK, seed, method="rl", success=ramp(34, 80))
+        write_trial(data, "map", "rl", TASK, seed, method="rl", network="map", success=ramp(5))
+    worth = section(paper_report(tmp_path).read_text(), "worth")
+    first = "SimpleDoorKey, network egocentric: to the paper’s 96.4%, RL needs 3.0 times (3.0 to 3.0) the steps"
+    assert worth.index(first) < worth.index("SimpleDoorKey, network map: LLM4Teach was not run") < worth.index("<table")
+    assert "LLM4Teach was not run</span>" in worth
+    assert "does not get there</span>" not in worth
+    assert "Each method tried the same nine pairs of learning rate and entropy bonus" in worth
+    assert "With the network “map” nothing was tuned." in worth
+
+
 def test_students_that_are_gone_are_not_filmed(tmp_path: Path) -> None:
     write_results(tmp_path / "data", failures={TASK: {"sampled": failing((1, [0, 2]))}})
     failures = section(paper_report(tmp_path).read_text(), "failures")
@@ -180,5 +195,6 @@ def test_the_gallery_has_the_worst_of_both_ways_of_acting_once_each() -> None:
 def test_departures_in_words() -> None:
     assert departures_in_words({**DEPARTED, "departures": 0}) == "The students never leave their teacher."
     assert "more often wrong than right" in departures_in_words({**DEPARTED, "better": 0.05})
+    assert "are as often right as wrong:" in departures_in_words({**DEPARTED, "better": 0.1})
     assert "5.0% of them the teacher’s action would have been death" in departures_in_words(DEPARTED)
     assert "death" not in departures_in_words({**DEPARTED, "spared": 0})
