@@ -126,9 +126,9 @@ class Difference:
 
 
 def _points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign: `+1.3`, `−0.4`, `0.0`."""
-    points = round(100 * share, 1)
-    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+    """A difference of shares in percentage points, with its sign: `+1.3`, `−0.4`, `0.0`; `−0.04` keeps its sign."""
+    points = round(100 * share, 1 if abs(share) >= 0.0005 else 2)
+    return f"{points:+}".replace("-", "−") if points else "0.0"
 
 
 def compared(first: TrialGroup, second: TrialGroup) -> Difference | None:

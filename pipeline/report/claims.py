@@ -147,8 +147,7 @@ def _slowness(row: Worth) -> str:
         return f"{_place(row)}: to {row.goal}, {options.words}; LLM4Teach was not run."
     if not own.mostly or not options.mostly:
         return f"{_place(row)}: to {row.goal}, hierarchical RL: {options.words}; LLM4Teach: {own.words}."
-    least = "at least " if row.at_least else ""
-    return f"{_place(row)}: to {row.goal}, {least}{row.steps['hierarchical'].words} the steps of LLM4Teach."
+    return f"{_place(row)}: to {row.goal}, {row.times('hierarchical')} the steps of LLM4Teach."
 
 
 NOT_CLAIMED = ("SimpleDoorKey",)

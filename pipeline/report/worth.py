@@ -90,6 +90,11 @@ class Worth:
         """Whether the ratios are lower bounds, because LLM4Teach may be faster than can be seen."""
         return "llm4teach" in self.reaches and self.reaches["llm4teach"].at_once
 
+    def times(self, method: str) -> str:
+        """How many times LLM4Teach's steps a method takes, in words."""
+        ratio = self.steps[method]
+        return f"at least {ratio.words}" if self.at_least and math.isfinite(ratio.value) else ratio.words
+
     @property
     def enough(self) -> bool:
         """Whether there are students enough of each method that was run to conclude anything."""
@@ -165,18 +170,13 @@ def _sentence(row: Worth) -> str:
         names = {"rl": "RL", "hierarchical": "the same options without a language model (hierarchical)"}
         others = "".join(f"; {name}: {row.reaches[key].words}" for key, name in names.items() if key in row.reaches)
         return f"{place}: {row.goal} is more than LLM4Teach gets to: {own.words}{others}."
-    baseline = f"RL needs {_times(row, 'rl')} the steps of LLM4Teach" if "rl" in row.reaches else "RL was not run"
+    baseline = f"RL needs {row.times('rl')} the steps of LLM4Teach" if "rl" in row.reaches else "RL was not run"
     options = (
-        f"with the same options but no language model (hierarchical) it takes {_times(row, 'hierarchical')} the steps"
+        f"with the same options but no language model (hierarchical) it takes {row.times('hierarchical')} the steps"
         if "hierarchical" in row.reaches
         else "the same options without a language model (hierarchical) were not run"
     )
     return f"{place}: to {row.goal}, {baseline}; {options}: {_conclusion(row)}."
-
-
-def _times(row: Worth, method: str) -> str:
-    ratio = row.steps[method]
-    return f"at least {ratio.words}" if row.at_least and math.isfinite(ratio.value) else ratio.words
 
 
 def _conclusion(row: Worth) -> str:

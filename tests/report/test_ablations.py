@@ -10,7 +10,7 @@ import pytest
 from synthetic import params, ramp, write_trial
 
 from pipeline.experiments.experiment import experiments
-from pipeline.report.ablations import Ablation, ablations, compared, unlabelled
+from pipeline.report.ablations import Ablation, Difference, ablations, compared, unlabelled
 from pipeline.report.trials import TrialGroup, read_trials
 
 DIVERGED = "DivergedDoorKey"
@@ -50,6 +50,13 @@ def test_an_ablation_is_a_figure_and_a_computed_sentence(tmp_path: Path) -> None
     ]
     assert [path.is_file() for drawing in ablation.drawings for path in (drawing.light, drawing.dark)] == [True, True]
     assert ablation.command == "make paper"
+
+
+def test_an_interval_that_just_leaves_out_zero_does_not_read_as_zero() -> None:
+    words = Difference(0.919, 0.925, -0.0131, -0.0004).words
+    assert words == "91.9% against 92.5%, −0.6 points (95% interval −1.3 to −0.04), more than chance"
+    assert "(95% interval −1.3 to +0.1), no more than chance can make" in Difference(0.919, 0.925, -0.013, 0.001).words
+    assert "0.0 points (95% interval 0.0 to 0.0)" in Difference(0.5, 0.5, 0.0, 0.0).words
 
 
 def test_the_experiments_reference_is_what_others_are_compared_with(tmp_path: Path) -> None:
