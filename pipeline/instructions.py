@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ _NUMBERING = re.compile(r"^(?:\d+[.)]|[-*•])\s*")
 _ARTICLES = re.compile(r"^(?:the|a|an)\s+")
 
 
+@lru_cache(maxsize=4096)  # draws for one state say the same few things over and over
 def read_plan(text: str, grammar: Grammar, description: Description) -> Reading:
     """Read a plan as a model wrote it and judge it for a state.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -88,8 +90,8 @@ class Label(_Section):
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
     model: str | None = Field(default=None, min_length=1)
-    base_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    base_url: str | None = None
+    api_key_env: str | None = None
     temperature: float = Field(default=1.0, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(default=512, ge=1)
@@ -112,6 +114,28 @@ class Label(_Section):
     responses: str | None = Field(default=None, min_length=1)
     batch_dir: str | None = Field(default=None, min_length=1)
     poll_s: float = Field(default=30.0, gt=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        """An address without secrets. What was given is not repeated, as it may hold one."""
+        try:
+            parts = urlsplit(url or "http://none")
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, url or "")):
+            raise ValueError("wanted http(s)://host[:port]/path, such as http://localhost:8000/v1")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("has a user, password or query in it; keys come from the environment only")
+        return url
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _variable(cls, name: str | None) -> str | None:
+        """The name of a variable. What was given is not repeated: it is easily the key itself."""
+        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError("wanted the name of an environment variable, such as OPENAI_API_KEY, and not the key")
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Label:

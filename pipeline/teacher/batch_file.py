@@ -1,12 +1,13 @@
 """The provider `batch-file`: requests go out as JSONL files, results come back as JSONL files, nothing is sent.
 
 The first run writes what is missing to `<folder>/requests-*.jsonl` and stops. Any engine that knows the Batch API's
-format answers them; its result files, put beside them under any other name, are read by the next run, which asks
+format answers them; its result files, put beside them as any other `*.jsonl`, are read by the next run, which asks
 again for what failed or is still missing, and completes the table once nothing is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from pipeline.teacher.ledger import Ledger, cache_folder
 from pipeline.teacher.methods import Method
 from pipeline.teacher.states import State
 
+_REQUESTS = re.compile(r"requests-\d+\.jsonl")
+"""Names of our own files. Engines like to name theirs after them, such as `requests-1_output.jsonl`."""
+
 
 def ask_by_files(
     task: Task, states: Sequence[State], settings: Label, method: Method, ledger: Ledger, root: Path
@@ -27,13 +31,15 @@ def ask_by_files(
     folder = root / settings.batch_dir if settings.batch_dir else cache_folder(root) / "batches"
     folder = folder / task.name
     importer = Importer(task, states, settings, method, ledger, "import", "batch-file 1")
-    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
-        if not path.name.startswith("requests-"):
-            with path.open(encoding="utf-8") as lines:
+    files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    for path in files:
+        if not _REQUESTS.fullmatch(path.name):
+            with path.open("rb") as lines:
                 importer.take(read_results(lines, str(path)))
     missing = count_missing(states, method, ledger)
-    for old in folder.glob("requests-*.jsonl"):
-        old.unlink()
+    for path in files:
+        if _REQUESTS.fullmatch(path.name):
+            path.unlink()
     if not missing:
         return
     asked = missing_lines(all_requests(states, method), method.samples, settings, ledger)
@@ -42,9 +48,11 @@ def ask_by_files(
     reasons = "".join(f"\n  failed before: {reason}" for reason in importer.reasons)
     if importer.foreign:
         reasons += f"\n  {importer.foreign} results were of other settings, states or models, and passed over"
-    files = ", ".join(f"{path} ({count} requests)" for path, count in written)
+    if importer.broken > 1:
+        reasons += f"\n  {importer.broken} lines like that could not be read"
+    names = ", ".join(f"{path} ({count} requests)" for path, count in written)
     raise LabellingStopped(
-        f"{task.name}: {importer.kept} answers read, {missing} are missing and asked for in {files}{reasons}\n"
+        f"{task.name}: {importer.kept} answers read, {missing} are missing and asked for in {names}{reasons}\n"
         f"answer them with any engine that reads this format, such as\n"
         f"  vllm run-batch -i {first} -o {first.with_name(first.name.replace('requests', 'results'))}"
         f" --model {settings.model}\nthen read the results with: llm4teach label --task {task.name}"

@@ -6,17 +6,30 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+CUT = "\n[cut off at max_tokens]"
+"""What the kept text of an answer ends in that was cut off."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer of a call. `logprobs` is in the shape of the chat API's `logprobs`, or None."""
+    """One answer of a call.
+
+    logprobs  in the shape of the chat API's `logprobs`, or None
+    cut       whether it ended at `max_tokens`, which need not be where the model would have ended it
+    """
 
     text: str
     logprobs: dict[str, Any] | None = None
+    cut: bool = False
+
+    @property
+    def kept(self) -> str:
+        """The text as it is kept: the mark of a cut answer is part of it, so that it is never judged without."""
+        return self.text + CUT if self.cut else self.text
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class CallFailed(Exception):
     retry        whether the same call may succeed later
     retry_after  seconds that the server asks to wait, or None
     raw          the body that came instead of an answer, if any
+    tokens       of the prompt and of the answers, as far as the server counted them
+    paid         whether the server has probably worked, and so charges for the call
     """
 
     def __init__(
@@ -50,9 +65,12 @@ class CallFailed(Exception):
         retry: bool = True,
         retry_after: float | None = None,
         raw: str | None = None,
+        tokens: tuple[int | None, int | None] = (None, None),
+        paid: bool = False,
     ) -> None:
         super().__init__(message)
         self.status, self.retry, self.retry_after, self.raw = status, retry, retry_after, raw
+        self.tokens, self.paid = tokens, paid
 
 
 def read_body(content: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -63,18 +81,21 @@ def read_body(content: str, status: int = 200, headers: Mapping[str, str] | None
     """
     try:
         body = json.loads(content)
-    except ValueError:
-        raise CallFailed(f"malformed answer: not JSON: {content[:80]!r}", status, raw=content) from None
+    except (ValueError, RecursionError):
+        raise CallFailed(f"malformed answer: not JSON: {content!r}", status, raw=content, paid=True) from None
     if not isinstance(body, dict):
-        raise CallFailed(f"malformed answer: {type(body).__name__} in place of an object", status, raw=content)
+        message = f"malformed answer: {type(body).__name__} in place of an object"
+        raise CallFailed(message, status, raw=content, paid=True)
     if body.get("object") == "error" or ("error" in body and body["error"] and "choices" not in body):
         raise failure_of(status, content, headers or {})
     listed = body.get("choices")
     choices = [choice for choice in map(_read_choice, listed) if choice] if isinstance(listed, list) else []
-    if not choices:
-        raise CallFailed("malformed answer: no choices with text in it", status, raw=content)
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    if not choices:
+        message = "malformed answer: no choices with text in it"
+        raise CallFailed(message, status, raw=content, tokens=tokens, paid=True)
     return Reply(
         tuple(choices),
         content,
@@ -82,8 +103,7 @@ def read_body(content: str, status: int = 200, headers: Mapping[str, str] | None
         _text(body.get("model")),
         _text(body.get("system_fingerprint")),
         _text(body.get("id")),
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
+        *tokens,
         headers or {},
     )
 
@@ -97,9 +117,12 @@ def _read_choice(choice: Any) -> Choice | None:
         content = message.get("refusal")
     if isinstance(content, list):
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    if content is None and choice.get("finish_reason") == "content_filter":
-        content = ""
-    return Choice(writable(content), _chat_logprobs(choice.get("logprobs"))) if isinstance(content, str) else None
+    ended = choice.get("finish_reason")
+    if content is None and ended in ("content_filter", "length"):
+        content = ""  # nothing but thoughts, or nothing that may be shown: an answer, if an empty one
+    if not isinstance(content, str):
+        return None
+    return Choice(writable(content), _chat_logprobs(choice.get("logprobs")), ended == "length")
 
 
 def _chat_logprobs(found: Any) -> dict[str, Any] | None:
@@ -117,11 +140,15 @@ def _chat_logprobs(found: Any) -> dict[str, Any] | None:
     content = []
     for number, (token, value, top) in enumerate(zip(tokens, values, tops, strict=True)):
         entry: dict[str, Any] = {"token": token, "logprob": value}
-        entry["top_logprobs"] = [{"token": t, "logprob": v} for t, v in (top or {}).items()]
+        entry["top_logprobs"] = [{"token": t, "logprob": v} for t, v in _items(top)]
         if isinstance(offsets, list) and len(offsets) == len(tokens):
             entry["text_offset"] = offsets[number]
         content.append(entry)
     return {"content": content} if content else None
+
+
+def _items(top: Any) -> Iterable[tuple[str, Any]]:
+    return top.items() if isinstance(top, dict) else ()
 
 
 def writable(text: str) -> str:
@@ -143,10 +170,10 @@ RETRIED = frozenset({408, 409, 425, 429})
 
 def failure_of(status: int, content: str, headers: Mapping[str, str]) -> CallFailed:
     """The failure that an error response stands for; FastChat's and OpenAI's shapes are read."""
-    message, code = content.strip()[:300], status
+    message, code = content.strip(), status
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         error = body.get("error") if isinstance(body.get("error"), dict) else body
@@ -163,6 +190,10 @@ def failure_of(status: int, content: str, headers: Mapping[str, str]) -> CallFai
     return CallFailed(f"{code}: {message}", status, retry, retry_after(headers), content)
 
 
+LONGEST_WAIT_S = 366 * 86400.0
+"""What longer waits than a year, and endless ones, are taken for."""
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that `retry-after-ms` or `retry-after` (seconds or a date) asks to wait; None if neither says."""
     lower = {name.lower(): value for name, value in headers.items()}
@@ -171,14 +202,19 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if value is None:
             continue
         try:
-            return max(0.0, float(value) * scale)
+            return _wait(float(value) * scale)
         except ValueError:
             pass
         try:
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-        except (TypeError, ValueError):
+            return _wait(email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        except (TypeError, ValueError, OverflowError):
             continue
     return None
+
+
+def _wait(seconds: float) -> float:
+    """A wait that can be waited for: what is negative or no number is none."""
+    return min(max(0.0, seconds), LONGEST_WAIT_S)
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -197,7 +233,7 @@ def exhausted_for(headers: Mapping[str, str]) -> float:
 def duration(text: str) -> float:
     """Seconds of `6m0s`, `20ms`, `1.5s` or a bare number; 0 if it can't be read."""
     try:
-        return max(0.0, float(text))
+        return _wait(float(text))
     except ValueError:
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        return _wait(sum(float(number) * _UNITS[unit] for number, unit in parts))

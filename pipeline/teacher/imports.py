@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.params import Label
 from pipeline.tasks.base import Task
-from pipeline.teacher.budget import Budget
 from pipeline.teacher.calls import CallFailed
-from pipeline.teacher.engine import answer_rows
-from pipeline.teacher.jsonl import Result
-from pipeline.teacher.ledger import Ledger, now
+from pipeline.teacher.jsonl import Broken, Result
+from pipeline.teacher.ledger import Ledger
 from pipeline.teacher.methods import Method
+from pipeline.teacher.records import answer_rows, attempt_row, failure_row
 from pipeline.teacher.redaction import Redactor, api_key
 from pipeline.teacher.requests import Request
 from pipeline.teacher.states import State
@@ -45,13 +44,18 @@ class Importer:
         self.source, self.sdk = source, sdk
         self.asked = {request.key: state for state in states for request in method.requests(state)}
         self.redact = Redactor(api_key(settings.provider, settings.api_key_env))
-        self.budget = Budget(settings)
-        self.kept = self.failed = self.foreign = 0
+        self.kept = self.failed = self.foreign = self.broken = 0
         self.reasons: list[str] = []
 
-    def take(self, results: Iterable[Result]) -> None:
+    def take(self, results: Iterable[Result | Broken]) -> None:
         """Write results to the ledger. One that is there already is no news, so that files can be read twice."""
         for result in results:
+            if isinstance(result, Broken):
+                self.broken += 1
+                if self.broken == 1:
+                    start = self.redact(result.text)[:100]
+                    self.reasons.append(f"{result.where}: not a result of our requests: {start!r}")
+                continue
             state = self.asked.get(result.request_key)
             if state is None:
                 self.foreign += 1
@@ -63,32 +67,30 @@ class Importer:
                 self._write(request, list(asked), missing, result)
 
     def _write(self, request: Request, asked: list[int], missing: set[int], result: Result) -> None:
-        row = {
-            "request_key": request.key,
-            "sample_index": asked[0],
-            "task": self.task.name,
-            "state_id": request.state.description.state_id,
-            "provider": self.settings.provider,
-            "base_url": self.settings.base_url,
-            "model_requested": self.settings.model,
-            "error": None,
-            "at": now(),
-            "sdk": self.sdk,
-            "source": self.source,
-        }
+        row = attempt_row(
+            self.task.name, request, asked[0], self.settings, self.settings.base_url, self.sdk, self.source
+        )
         outcome = result.outcome
         if not isinstance(outcome, CallFailed):
             try:
                 for choice in outcome.choices[: len(asked)]:
                     self.method.judge(request, choice)
             except CallFailed as failure:
+                failure.tokens = (outcome.tokens_in, outcome.tokens_out)
                 outcome = failure
         if isinstance(outcome, CallFailed):
-            reason = self.redact(str(outcome))[:500]
-            self.ledger.record([{**row, "status": outcome.status, "error": reason}])
+            failed = failure_row({**row, "response_id": result.line_id}, outcome, self.redact, self.settings)
+            if self.ledger.has_attempt(failed):
+                return
+            self.ledger.record([failed])
             self.failed += 1
-            if len(self.reasons) < 3 and reason not in self.reasons:
-                self.reasons.append(reason)
+            if len(self.reasons) < 3 and failed["error"] not in self.reasons:
+                self.reasons.append(failed["error"])
             return
-        rows = answer_rows(row, asked, outcome, self.redact, self.budget)
-        self.kept += len(self.ledger.record([one for one in rows if one["sample_index"] in missing]))
+        rows = answer_rows(row, asked, outcome, self.redact, self.settings)
+        news = [one for one in rows if one["sample_index"] in missing]
+        if not news:
+            return
+        for column in ("raw", "tokens_in", "tokens_out", "cost"):
+            news[0][column] = rows[0][column]  # they stand in a call's first row, whichever of its samples that is
+        self.kept += len(self.ledger.record(news))

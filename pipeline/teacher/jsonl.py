@@ -15,7 +15,6 @@ from typing import Any
 
 from pipeline.params import Label
 from pipeline.teacher.calls import CallFailed, Reply, failure_of, read_body
-from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.ledger import Ledger
 from pipeline.teacher.requests import Request, call_body
 
@@ -25,8 +24,9 @@ MOST_LINES, MOST_BYTES = 50_000, 200_000_000
 
 @dataclass(frozen=True)
 class Result:
-    """One line of a result file: which samples it was for, and what came of it."""
+    """One line of a result file: its own name, which samples it was for, and what came of it."""
 
+    line_id: str
     request_key: str
     first: int
     count: int
@@ -74,17 +74,28 @@ def write_files(lines: Iterable[str], folder: Path, stem: str) -> list[tuple[Pat
     return written
 
 
-def read_results(lines: Iterable[str], where: str) -> Iterator[Result]:
-    """The results of a file; `where` names it in errors. Lines that are not ours or broken raise TeacherError."""
+@dataclass(frozen=True)
+class Broken:
+    """A line that is no result of our requests: where it stands, and how it begins."""
+
+    where: str
+    text: str
+
+
+def read_results(lines: Iterable[bytes], where: str) -> Iterator[Result | Broken]:
+    """The results of a file; `where` names it. A broken line is told, and the rest is read all the same.
+
+    Lines are bytes that were split at newlines only: JSON may hold other characters that end a line for Python.
+    """
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         try:
             line = json.loads(text)
             key, first, count = str(line["custom_id"]).split(".")
-            yield Result(key, int(first), int(count), _outcome(line))
-        except (ValueError, KeyError, TypeError):
-            raise TeacherError(f"{where}, line {number}: not a result of our requests: {text[:100]!r}") from None
+            yield Result(str(line.get("id")), key, int(first), int(count), _outcome(line))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            yield Broken(f"{where}, line {number}", text.decode(errors="replace"))
 
 
 def _outcome(line: dict[str, Any]) -> Reply | CallFailed:

@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS batches (
 _INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * len(_COLUMNS))})"
 DUPLICATE = "duplicate: another process has answered this sample meanwhile"
 
+Call = tuple[Sequence[dict[str, Any]], float | None]
+"""The attempts that one call makes, and for how many seconds from now its process's claim on the request is to hold:
+0 gives it up, None leaves it as it is."""
+
 
 def cache_folder(root: Path) -> Path:
     """Where the ledger lives."""
@@ -48,7 +52,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Open or make the ledger at `path`. Raises TeacherError if it is no ledger."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.owner = owner_name(os.getpid())
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -75,14 +79,15 @@ class Ledger:
         """Reserve requests for this process for so long, in one transaction.
 
         For each, the samples that are missing, which only this process may add while it holds the claim; or None if
-        another living process has it. A request that lacks nothing is not claimed.
+        another living process has it. A request that lacks nothing is not claimed. The claim of a process that is
+        known to live holds however long it takes; where that can't be known, until its time is over.
         """
         now, found = time.time(), list[list[int] | None]()
         with _Transaction(self._db):
             for key in request_keys:
                 missing = self.missing(key, samples)
                 held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (key,)).fetchone()
-                if missing and held and held[0] != self.owner and held[1] > now and _alive(held[0]):
+                if missing and held and held[0] != self.owner and _holds(held[0], held[1] > now):
                     found.append(None)
                     continue
                 if missing:
@@ -95,36 +100,50 @@ class Ledger:
         """Give a claim up."""
         self._db.execute("DELETE FROM claims WHERE request_key = ? AND owner = ?", (request_key, self.owner))
 
-    def record(self, attempts: Sequence[dict[str, Any]], release: bool = False) -> list[int]:
-        """Write attempts at samples of one request (columns of RESPONSES but `attempt`) in one transaction.
+    def record(self, attempts: Sequence[dict[str, Any]]) -> list[int]:
+        """Write the attempts of one call; see `record_all`."""
+        (answered,) = self.record_all([(attempts, None)])
+        return answered
 
-        Returns the samples that are answered by them. An answer for a sample that already has one is kept as a failed
-        attempt, so that nothing counts twice. `release` gives the request's claim up with it.
+    def record_all(self, calls: Sequence[Call]) -> list[list[int]]:
+        """Write the attempts of several calls in one transaction: all of them, or none.
+
+        The attempts of a call (columns of RESPONSES but `attempt`) are all at samples of one request. Returns for each
+        call the samples that it answers. An answer for a sample that already has one is kept as a failed attempt, so
+        that nothing counts twice.
         """
+        with _Transaction(self._db):
+            return [self._record(attempts, hold_s) for attempts, hold_s in calls]
+
+    def _record(self, attempts: Sequence[dict[str, Any]], hold_s: float | None) -> list[int]:
+        """One call's attempts, within a transaction."""
         if not attempts:
             return []
         key = attempts[0]["request_key"]
-        answered = []
-        with _Transaction(self._db):
-            first, last = min(row["sample_index"] for row in attempts), max(row["sample_index"] for row in attempts)
-            before = self._db.execute(
-                "SELECT sample_index, MAX(attempt), SUM(error IS NULL) FROM attempts"
-                " WHERE request_key = ? AND sample_index BETWEEN ? AND ? GROUP BY sample_index",
-                (key, first, last),
+        first, last = min(row["sample_index"] for row in attempts), max(row["sample_index"] for row in attempts)
+        before = self._db.execute(
+            "SELECT sample_index, MAX(attempt), SUM(error IS NULL) FROM attempts"
+            " WHERE request_key = ? AND sample_index BETWEEN ? AND ? GROUP BY sample_index",
+            (key, first, last),
+        )
+        known = {sample: (attempt, answers) for sample, attempt, answers in before}
+        answered, rows = [], []
+        for row in attempts:
+            number, answers = known.get(row["sample_index"], (0, 0))
+            row = {**row, "attempt": number + 1, "at": row["at"].isoformat()}
+            if row["error"] is None and answers:
+                row["error"] = DUPLICATE
+            if row["error"] is None:
+                answered.append(row["sample_index"])
+            rows.append([row.get(name) for name in _COLUMNS])
+        self._db.executemany(_INSERT, rows)
+        if hold_s:
+            until = time.time() + hold_s
+            self._db.execute(
+                "UPDATE claims SET until = ? WHERE request_key = ? AND owner = ?", (until, key, self.owner)
             )
-            known = {sample: (attempt, answers) for sample, attempt, answers in before}
-            rows = []
-            for row in attempts:
-                number, answers = known.get(row["sample_index"], (0, 0))
-                row = {**row, "attempt": number + 1, "at": row["at"].isoformat()}
-                if row["error"] is None and answers:
-                    row["error"] = DUPLICATE
-                if row["error"] is None:
-                    answered.append(row["sample_index"])
-                rows.append([row.get(name) for name in _COLUMNS])
-            self._db.executemany(_INSERT, rows)
-            if release:
-                self.release(key)
+        elif hold_s is not None:
+            self.release(key)
         return answered
 
     def answers(self, request_key: str, samples: int) -> list[dict[str, Any]]:
@@ -155,6 +174,14 @@ class Ledger:
             (request_key, samples),
         ).fetchone()
         return int(count)
+
+    def has_attempt(self, row: dict[str, Any]) -> bool:
+        """Whether the same attempt of a sample is there already: of the same response, error and body."""
+        names = ("request_key", "sample_index", "source", "response_id", "error", "raw")
+        found = self._db.execute(
+            f"SELECT 1 FROM attempts WHERE {' AND '.join(f'{name} IS ?' for name in names)}", [row[n] for n in names]
+        )
+        return found.fetchone() is not None
 
     def batches(self, labelling: str) -> list[tuple[str, str | None, str]]:
         """Batches of a labelling that are not finished: intent, the provider's id (None: unknown yet), status."""
@@ -193,18 +220,31 @@ def _with_time(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _alive(owner: str) -> bool:
-    """Whether the process of a claim may still run; one on another machine is believed until its claim ends."""
-    host, _, pid = owner.rpartition(":")
+def owner_name(pid: int) -> str:
+    """How a process of this machine signs its claims; with its time of birth, as numbers are given again."""
+    return f"{socket.gethostname()}:{pid}:{_born(pid)}"
+
+
+def _born(pid: int) -> str:
+    """When a process began, in clock ticks since the machine did (Linux); empty where that can't be known."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _holds(owner: str, in_time: bool) -> bool:
+    """Whether a process's claim is still good; `in_time`: its time is not over yet."""
+    host, pid, born = [*owner.split(":"), ""][:3]  # older ledgers have no time of birth
     if host != socket.gethostname():
-        return True
+        return in_time
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass  # it lives, and is another user's
+    return _born(int(pid)) == born if born else in_time
 
 
 def now() -> datetime:

@@ -59,7 +59,7 @@ class Sampling:
         return len(states) * self.samples
 
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
-        return read_answer(choice.text, self.prompt, self.task.grammar, request.state.description)
+        return read_answer(choice.kept, self.prompt, self.task.grammar, request.state.description)
 
     def row(self, state: State, ledger: Ledger) -> dict[str, Any]:
         (request,) = self.requests(state)

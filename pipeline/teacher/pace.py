@@ -2,7 +2,7 @@
 
 The limit starts at eight calls, grows by one with every answer (which doubles it per round trip) until the server first
 says that it is too much, and by one per round trip after that. A refusal halves it, at most once per round trip.
-A wait that the server asks for holds back all calls.
+A wait that the server asks for is to hold back all calls.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Pace:
         self._stopped = asyncio.Event()
 
     async def enter(self) -> bool:
-        """Wait until one more call may begin; False if none may any more."""
+        """Wait for a place among the calls in flight; False if there are to be no more calls.
+
+        A pause is not waited for here: whoever enters looks at `pause_left` then, as it may have grown meanwhile.
+        """
         while not self._stopped.is_set():
-            pause = self.pause_left()
-            if pause > 0:
-                await self.sleep(pause)
-            elif self.in_flight >= int(self.limit):
+            if self.in_flight >= int(self.limit):
                 turn = asyncio.get_running_loop().create_future()
                 self._waiting.append(turn)
                 await turn

@@ -6,9 +6,10 @@ import json
 import re
 
 from pipeline.instructions import Description, Grammar, Reading, Verdict, read_plan
+from pipeline.teacher.calls import CUT
 from pipeline.teacher.prompts import Prompt
 
-_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(r"decisions?[\s*_]*[:：][\s*_]*")
 _OTHER_LABEL = re.compile(r"^[\s#>*_]*(?:final\s+)?(?:plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -21,7 +22,7 @@ def find_decision(text: str) -> tuple[str, bool]:
     Looks for the last `Decision:` (any decoration), then for the last line labelled plan, answer or action, then for a
     JSON object with such a key, then for the last braces, then takes the last line.
     """
-    body = (_THOUGHTS.sub("", text) if "</" in text else text).strip()
+    body = (_THOUGHTS.sub("", text) if "<" in text else text).strip()
     start = _after_last_label(body)
     if start is not None:
         return _decision_at(body, start), True
@@ -63,7 +64,7 @@ def _from_json(body: str) -> str | None:
     start, end = body.find("{"), body.rfind("}")
     try:
         content = json.loads(body[start : end + 1]) if 0 <= start < end else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict):
         return None
@@ -76,9 +77,12 @@ def _from_json(body: str) -> str | None:
 def read_answer(text: str, prompt: Prompt, grammar: Grammar, description: Description) -> tuple[str, Reading]:
     """The decision in a model's answer, in the words of descriptions, and how it was judged.
 
-    A decision that did not stand where it was asked for counts as repaired.
+    A decision that did not stand where it was asked for counts as repaired. An answer that was cut off counts only if
+    its decision was over by then, which its braces tell.
     """
-    found, in_place = find_decision(text)
+    found, in_place = find_decision(text.removesuffix(CUT))
+    if text.endswith(CUT) and not found.endswith("}"):
+        return prompt.read_back(found), Reading(None, Verdict.UNPARSEABLE, "cut off at max_tokens")
     if in_place and found.startswith("{") and found.endswith("}"):
         found = found[1:-1]  # the braces are what the prompt asks for, and no fault
     decision = prompt.read_back(found)

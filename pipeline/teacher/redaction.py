@@ -14,8 +14,11 @@ _LOOKS_LIKE_A_KEY = re.compile(r"(?:\bsk-[\w*.-]{6,}|(?<=Bearer )[^\s\"',}]{6,})
 
 
 def api_key(provider: str, variable: str | None) -> str | None:
-    """The provider's key from the environment, or None. `variable` names another variable than the usual one."""
-    return os.environ.get(variable or KEY_VARIABLES.get(provider, "")) or None
+    """The provider's key from the environment, or None. `variable` names another variable than the usual one.
+
+    Blanks around it, such as the newline of a file it was read from, are no part of it.
+    """
+    return os.environ.get(variable or KEY_VARIABLES.get(provider, ""), "").strip() or None
 
 
 class Redactor:

@@ -34,6 +34,11 @@ class Request:
             return str(self.body["prompt"])
         return "".join(message["content"] for message in self.body["messages"])
 
+    def longest_answer(self, settings: Label) -> int:
+        """Most tokens of one answer."""
+        most = self.body.get("max_tokens")
+        return most if isinstance(most, int) else settings.max_tokens
+
 
 def make_request(settings: Label, state: State, path: str, content: dict[str, Any], own: dict[str, Any]) -> Request:
     """A request with the settings' model and sampling; `content` is what is asked, `own` what the method needs."""

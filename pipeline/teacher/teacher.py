@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.params import Label
 from pipeline.tables import label_id
 from pipeline.tasks.base import Task
-from pipeline.teacher.budget import TYPICAL_ANSWER, Budget, Estimate, rough_tokens
+from pipeline.teacher.budget import TYPICAL_ANSWER, Estimate, price, rough_tokens
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.ledger import Ledger, cache_folder
 from pipeline.teacher.logprobs import Echo, Letters
@@ -99,7 +99,7 @@ def estimate(task: Task, states: Sequence[State], settings: Label, root: Path) -
         samples += missing_here
         wanted += missing_here > 0
     each = min(settings.max_tokens, TYPICAL_ANSWER) if settings.method != "logprob" else 1
-    cost = Budget(settings).price(tokens_in, samples * each)
+    cost = price(settings, tokens_in, samples * each)
     return Estimate(wanted, samples, requests, tokens_in, samples * each, cost)
 
 

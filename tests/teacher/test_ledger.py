@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.teacher.errors import TeacherError
-from pipeline.teacher.ledger import DUPLICATE, Ledger, cache_folder, now
+from pipeline.teacher.ledger import DUPLICATE, Ledger, cache_folder, now, owner_name
 
 
 def attempt(sample: int, error: str | None = None, key: str = "k", **more: Any) -> dict[str, Any]:
@@ -54,14 +54,17 @@ def test_a_transaction_is_whole_or_nothing(tmp_path: Path) -> None:
 
 def test_a_claim_holds_for_others_until_released_or_over(tmp_path: Path) -> None:
     mine, other = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
-    other.owner = f"{socket.gethostname()}:{os.getppid()}"
+    other.owner = owner_name(os.getppid())
     mine.record([attempt(1)])
     assert mine.claim(["k"], 60, 3) == [[0, 2]]
     assert mine.claim(["k"], 60, 3) == [[0, 2]]
     assert other.claim(["k", "free"], 60, 3) == [None, [0, 1, 2]]
     mine.release("k")
     assert other.claim(["k"], 0, 3) == [[0, 2]]
-    assert mine.claim(["k"], 60, 3) == [[0, 2]]
+    assert mine.claim(["k"], 60, 3) == [None]  # its time is over, but its owner lives
+    other.owner = "another-machine:1:1"
+    assert other.claim(["far"], 0, 3) == [[0, 1, 2]]
+    assert mine.claim(["far"], 60, 3) == [[0, 1, 2]]
     assert other.claim(["k"], 60, 0) == [[]]
 
 
@@ -72,6 +75,23 @@ def test_the_claim_of_a_dead_process_is_void(tmp_path: Path) -> None:
     dead.owner = f"{socket.gethostname()}:{gone.pid}"
     assert dead.claim(["k"], 3600, 1) == [[0]]
     assert mine.claim(["k"], 60, 1) == [[0]]
+
+
+def test_a_number_that_was_given_to_another_process_is_no_sign_of_life(tmp_path: Path) -> None:
+    mine, dead = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
+    dead.owner = f"{socket.gethostname()}:{os.getppid()}:1"
+    assert dead.claim(["k"], 3600, 1) == [[0]]
+    assert mine.claim(["k"], 60, 1) == [[0]]
+
+
+def test_recording_renews_or_gives_up_the_claim(tmp_path: Path) -> None:
+    mine, far = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
+    far.owner = "another-machine:1:1"
+    assert far.claim(["k"], 0, 3) == [[0, 1, 2]]
+    far.record_all([([attempt(0)], 3600.0)])
+    assert mine.claim(["k"], 60, 3) == [None]
+    far.record_all([([attempt(1)], 0.0)])
+    assert mine.claim(["k"], 60, 3) == [[2]]
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:

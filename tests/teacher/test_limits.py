@@ -53,7 +53,7 @@ def test_failed_calls_count_as_requests(serve: Any, labels: Path, tmp_path: Path
 
 def test_cost_and_token_budgets_stop_in_time(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels)
-    priced = {"price_in": 1000.0, "price_out": 2000.0, "concurrency": 4}
+    priced = {"price_in": 1000.0, "price_out": 2000.0, "concurrency": 4, "max_tokens": 60}
     _, responses = label_all(STATES_ASKED, settings(server.url, **priced), tmp_path / "free")
     whole = sum(r["cost"] or 0 for r in responses)
     spent = sum(1000e-6 * (r["tokens_in"] or 0) + 2000e-6 * (r["tokens_out"] or 0) for r in responses)
@@ -63,7 +63,7 @@ def test_cost_and_token_budgets_stop_in_time(serve: Any, labels: Path, tmp_path:
     assert 12 < server.replay.served["requests"] <= 12 + 6
     tokens = sum((r["tokens_in"] or 0) + (r["tokens_out"] or 0) for r in responses)
     with pytest.raises(LabellingStopped, match=r"label\.max_total_tokens"):
-        label_all(STATES_ASKED, settings(server.url, max_total_tokens=tokens // 2, concurrency=4), tmp_path / "tokens")
+        label_all(STATES_ASKED, settings(server.url, max_total_tokens=tokens // 2, max_tokens=60), tmp_path / "tokens")
     assert server.replay.served["requests"] <= 12 + 6 + 6
 
 
@@ -97,7 +97,9 @@ def test_the_estimate_is_near_what_is_spent(serve: Any, labels: Path, tmp_path: 
 
 def test_mostly_unusable_answers_end_the_run_early_with_examples(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels, "nonsense")
-    with pytest.raises(LabellingStopped, match=r"(?s)20 of 20 answers are unusable.*talk about the weather.*unknown"):
+    with pytest.raises(
+        LabellingStopped, match=r"(?s)20 of the latest 20 answers are unusable.*talk about the weather.*unknown"
+    ):
         label_all(STATES_ASKED, settings(server.url, concurrency=1), tmp_path)
     assert server.replay.served["requests"] == 2
 

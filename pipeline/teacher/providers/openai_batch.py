@@ -129,8 +129,8 @@ class _Desk:
             batch = self._wait(batch_id)
             for file_id in (batch.output_file_id, batch.error_file_id):
                 if file_id is not None:
-                    text = self.client.files.content(file_id).text
-                    self.importer.take(read_results(text.splitlines(), f"batch {batch_id}, file {file_id}"))
+                    content = self.client.files.content(file_id).content
+                    self.importer.take(read_results(content.split(b"\n"), f"batch {batch_id}, file {file_id}"))
             if batch.status == "failed":
                 errors = batch.errors.data if batch.errors and batch.errors.data else []
                 self.importer.reasons += [str(error.message) for error in errors][:3]

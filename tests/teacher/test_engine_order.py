@@ -1,0 +1,220 @@
+"""What the engine does between its calls: claims that end too soon, budgets, pauses, and the order of writing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from teacher_fakes import LampTask, label_all, lamp_states, settings, write_lamp_labels
+
+from pipeline.instructions import Reading, Verdict
+from pipeline.params import Label
+from pipeline.teacher.calls import CallFailed, Choice, Reply
+from pipeline.teacher.engine import Engine, Stopped
+from pipeline.teacher.errors import LabellingStopped
+from pipeline.teacher.judgement import Judgement
+from pipeline.teacher.ledger import Ledger
+from pipeline.teacher.methods import Method
+from pipeline.teacher.progress import Progress
+from pipeline.teacher.redaction import Redactor
+from pipeline.teacher.teacher import make_method
+
+pytestmark = pytest.mark.usefixtures("quick")
+GOOD = "Decision: {explore}"
+
+
+class FakeClient:
+    """Answers by a function of the call's number (from 1) and its body; `most` calls at all."""
+
+    sdk, base_url, many = "fake 1", "http://fake/v1", True
+
+    def __init__(self, answer: Callable[[int, dict[str, Any]], Awaitable[Reply]], most: int = 1000) -> None:
+        self.calls, self._answer, self._most = 0, answer, most
+
+    async def call(self, _: str, body: dict[str, Any]) -> Reply:
+        self.calls += 1
+        assert self.calls <= self._most, "asked far more often than there are answers"
+        return await self._answer(self.calls, body)
+
+    async def close(self) -> None: ...
+
+
+def reply(body: dict[str, Any], **more: Any) -> Reply:
+    return Reply((Choice(GOOD),) * body.get("n", 1), "{}", **more)
+
+
+def make_engine(client: FakeClient, root: Path, asked: Label) -> tuple[Engine, Method]:
+    method = make_method(LampTask(), asked, root)
+    ledger = Ledger(root / "ledger.sqlite")
+    progress = Progress("Lamps", 1)
+    return Engine(client, "Lamps", method.samples, asked, ledger, method.judge, Redactor(None), progress), method
+
+
+def fake(**changes: Any) -> Label:
+    return settings("http://fake/v1", **changes)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sample_that_another_process_answered_meanwhile_is_not_asked_for_again(tmp_path: Path, fails: bool) -> None:
+    """A claim runs out while its owner, on another machine, waits for the answer; a second engine does its work."""
+    asked = fake(concurrency=1)
+
+    async def scenario() -> tuple[int, int]:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(_: int, body: dict[str, Any]) -> Reply:
+            begun.set()
+            await go_on.wait()
+            if fails:
+                raise CallFailed("500: no", 500)
+            return reply(body)
+
+        async def at_once(_: int, body: dict[str, Any]) -> Reply:
+            return reply(body)
+
+        slow, quick = FakeClient(slowly, 3), FakeClient(at_once, 3)
+        one, method = make_engine(slow, tmp_path, asked)
+        one.ledger.owner, one.claims.seconds = "another-machine:1:1", -1.0
+        two, _ = make_engine(quick, tmp_path, asked)
+        requests = list(method.requests(lamp_states(1)[0]))
+        first = asyncio.create_task(one.run(requests))
+        await begun.wait()
+        await two.run(requests)
+        go_on.set()
+        await asyncio.wait_for(first, 20)
+        return slow.calls, quick.calls
+
+    assert asyncio.run(scenario()) == (1, 1)
+
+
+def test_a_request_that_another_process_has_taken_is_left_to_it(tmp_path: Path) -> None:
+    """After a failure the claim is gone; the request comes back once its new owner is through, which fails here."""
+    asked = fake(concurrency=1)
+
+    async def scenario() -> int:
+        thief = Ledger(tmp_path / "ledger.sqlite")
+        thief.owner = "another-machine:1:1"
+        engine: Engine
+
+        async def answer(number: int, body: dict[str, Any]) -> Reply:
+            if number > 1:
+                return reply(body)
+            thief._db.execute("UPDATE claims SET owner = ?", (thief.owner,))
+            asyncio.get_running_loop().call_later(0.3, thief.release, key)
+            raise CallFailed("500: no", 500)
+
+        client = FakeClient(answer, 3)
+        engine, method = make_engine(client, tmp_path, asked)
+        requests = list(method.requests(lamp_states(1)[0]))
+        key = requests[0].key
+        found: list[Any] = []
+        claim = engine.ledger.claim
+        engine.ledger.claim = lambda *a: found.append(claim(*a)) or found[-1]  # type: ignore[method-assign]
+        await asyncio.wait_for(engine.run(requests), 20)
+        assert [None] in found
+        assert engine.ledger.missing(key, 10) == []
+        return client.calls
+
+    assert asyncio.run(scenario()) == 2
+
+
+def test_no_request_beyond_the_budget_reaches_the_server(serve: Any, tmp_path: Path) -> None:
+    states = lamp_states(200)
+    server = serve(write_lamp_labels(tmp_path / "served.parquet", states), "429:1:1", latency_s=0.05, retry_after_s=0.1)
+    with pytest.raises(LabellingStopped, match=r"max_requests = 30 is reached"):
+        label_all(states, settings(server.url, max_requests=30, concurrency=64), tmp_path)
+    assert server.replay.served["requests"] == 30
+
+
+def test_a_used_up_quota_ends_the_run_whoever_waits_then(tmp_path: Path) -> None:
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1h"}
+
+    async def scenario() -> None:
+        async def answer(_: int, body: dict[str, Any]) -> Reply:
+            await asyncio.sleep(0.01)
+            return reply(body, headers=headers)
+
+        engine, method = make_engine(FakeClient(answer), tmp_path, fake(concurrency=32))
+        requests = [request for state in lamp_states(60) for request in method.requests(state)]
+        await asyncio.wait_for(engine.run(requests), 20)
+
+    with pytest.raises(Stopped, match=r"quota is used up for 3\d\d\d s"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_attempt_is_written_before_the_next_is_made(tmp_path: Path, fails: bool) -> None:
+    """With one call at a time, each call finds all earlier ones in the ledger."""
+    written: list[int] = []
+
+    async def scenario() -> None:
+        async def answer(number: int, body: dict[str, Any]) -> Reply:
+            (count,) = engine.ledger._db.execute("SELECT COUNT(DISTINCT at) FROM attempts").fetchone()
+            written.append(count)
+            if fails and number % 2:
+                raise CallFailed("500: no", 500)
+            return reply(body)
+
+        engine, method = make_engine(FakeClient(answer), tmp_path, fake(concurrency=8))
+        engine.pace.limit, engine.pace.concurrency = 1.0, 1
+        await engine.run([request for state in lamp_states(12) for request in method.requests(state)])
+
+    asyncio.run(scenario())
+    assert written == list(range(len(written)))
+    assert len(written) == (24 if fails else 12)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "n must be 1"), (422, "bad"), (500, "Only one completion choice is allowed")],
+)
+def test_a_server_that_refuses_n_is_asked_for_one_at_a_time(
+    serve_app: Any, tmp_path: Path, status: int, message: str
+) -> None:
+    asked: list[int] = []
+
+    async def answer(request: HttpRequest) -> Response:
+        asked.append((await request.json()).get("n", 1))
+        if asked[-1] > 1:
+            return JSONResponse({"error": {"message": message}}, status)
+        return JSONResponse({"choices": [{"message": {"content": GOOD}}]})
+
+    url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
+    rows, _ = label_all(lamp_states(2), settings(url, concurrency=1), tmp_path)
+    assert [row["n_valid"] for row in rows] == [10, 10]
+    assert asked == [10] + [1] * 20
+
+
+def test_a_question_that_is_refused_one_at_a_time_too_ends_the_run(serve_app: Any, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    async def answer(request: HttpRequest) -> Response:
+        asked.append((await request.json()).get("n", 1))
+        return JSONResponse({"error": {"message": "too long"}}, 400)
+
+    url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
+    with pytest.raises(LabellingStopped, match="the server refuses: 400: too long"):
+        label_all(lamp_states(2), settings(url, concurrency=1), tmp_path)
+    assert asked == [10, 1]
+
+
+def test_a_model_that_turns_bad_late_is_noticed_soon() -> None:
+    judgement = Judgement(0.8, Redactor("secret-key"))
+    good, bad = Reading(None, Verdict.VALID), Reading(None, Verdict.UNKNOWN_OPTION, "no such option")
+    for _ in range(5000):
+        judgement.add("explore", good)
+    for _ in range(159):
+        judgement.add("x" * 115 + "secret-key", bad)
+    assert judgement.refusal() is None
+    judgement.add("fly", bad)
+    refusal = judgement.refusal() or ""
+    assert "160 of the latest 200 answers are unusable" in refusal
+    assert "'fly'" in refusal
+    assert "secret" not in refusal
