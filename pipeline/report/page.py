@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.params import Params
 from pipeline.report.analysis import ERROR_WORDS, Analysis, departures_in_words
-from pipeline.report.comparison import Mark, interval, percent, verdict
+from pipeline.report.comparison import BESIDE, Mark, interval, percent, verdict
 from pipeline.report.figures import amount
 from pipeline.report.labels import SHOWN
 from pipeline.report.paper_report import PaperReport
@@ -42,7 +42,7 @@ def render(
         versions=versions(),
         titles=METHOD_TITLES,
         marks={Mark.BEAT: "▲", Mark.MATCH: "●", Mark.MISS: "▼"},
-        beside={Mark.BEAT: "higher", Mark.MATCH: "level", Mark.MISS: "lower"},
+        beside=BESIDE,
         shown=SHOWN,
         error_words=ERROR_WORDS,
         departures_in_words=departures_in_words,
@@ -132,8 +132,8 @@ def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedRes
     ]
     if several:
         notes.append(
-            "Success over several students pools their episodes, and widens Wilson’s interval by the design effect of "
-            "the seeds when students differ more than chance would have them. Few seeds say little about the next one; "
+            "Success over several students pools their episodes, and widens Wilson’s interval by the design effect: "
+            "students may differ more than chance would have them, and all play the same layouts. Few seeds say little about the next one; "
             "the shaded bands of the curves, a bootstrap over seeds, show their spread more than certainty."
         )
     if egocentric:

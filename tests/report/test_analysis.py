@@ -161,7 +161,7 @@ def test_what_the_teacher_is_worth_is_said_in_words_above_its_table(tmp_path: Pa
     assert "LLM4Teach was not run</span>" in worth
     assert "does not get there</span>" not in worth
     assert "Each method tried the same nine pairs of learning rate and entropy bonus" in worth
-    assert "With the network “map” nothing was tuned." in worth
+    assert "With the network “map” nothing was tuned" in worth
 
 
 def test_students_that_are_gone_are_not_filmed(tmp_path: Path) -> None:
