@@ -126,6 +126,31 @@ class Grammar:
     options: tuple[OptionSpec, ...]
     objects: tuple[str, ...]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.options, self.objects))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"options": self.options, "objects": self.objects}  # hashes of text differ between processes
+
+    @cached_property
+    def wordings(self) -> tuple[tuple[re.Pattern[str], OptionSpec, bool], ...]:
+        """For every way to write an option: what begins an option so, its spec, and whether it is an alias."""
+        return tuple(
+            (re.compile(re.escape(name) + r"(?![\w])\s*(.*)$"), spec, name != spec.name)
+            for spec in self.options
+            for name in (spec.name, *spec.aliases)
+        )
+
+    @cached_property
+    def bare_and(self) -> re.Pattern[str]:
+        """An `and` with an option after it, so that one within an object's name separates nothing."""
+        names = "|".join(re.escape(name) for spec in self.options for name in (spec.name, *spec.aliases))
+        return re.compile(rf"\s+and\s+(?=(?:{names})(?!\w))", re.IGNORECASE)
+
     def spec(self, name: str) -> OptionSpec | None:
         return next((spec for spec in self.options if spec.name == name), None)
 
@@ -163,11 +188,13 @@ class Reading:
     why: str = ""
 
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Goes up by one with every change of what `read_plan` makes of an answer."""
 
 _SEPARATORS = re.compile(r"\s*(?:,\s*and\s+then\b|,\s*then\b|,\s*and\b|\band\s+then\b|[,;\n]|->|\bthen\b)\s*")
-_NUMBERING = re.compile(r"^(?:\d+[.)]|[-*•])\s*")
+_NUMBERING = re.compile(r"^(?:step\s*\d+\s*[.):]|\d+[.)]|[-*•])\s*", re.IGNORECASE)
+_REMARKS = re.compile(r"(<[^<>]*>)|\s*\([^()]*\)")
+_TOOL = re.compile(r"\s+(?:with|using)\s+.*$")
 _ARTICLES = re.compile(r"^(?:the|a|an)\s+")
 
 
@@ -176,25 +203,29 @@ def read_plan(text: str, grammar: Grammar, description: Description) -> Reading:
     """Read a plan as a model wrote it and judge it for a state.
 
     Forgiven (verdict `REPAIRED`): case, missing angle brackets, articles, aliases of an option, braces around the
-    whole, numbering, a final full stop, and the tool in `open <door> with <key>`. Surplus blanks are no fault.
+    whole, numbering (also `Step 1:`), remarks in parentheses, a bare `and` between options, a final full stop, and the
+    tool in `open <door> with <key>`. Surplus blanks are no fault.
     A plan is executable here if its first option is: its object must be in sight or in the hand.
     """
     body = " ".join(text.replace("\n", ", ").split()).strip()
-    unbraced = body.strip("{}. ")
-    repaired = unbraced != body
-    body = unbraced
+    bare = _REMARKS.sub(r"\1", body).strip("{}. ")
+    repaired = bare != body
+    body = bare
     if not body:
         return Reading(None, Verdict.UNPARSEABLE, "empty answer")
     if len(body) > 1000:
         return Reading(None, Verdict.UNPARSEABLE, "longer than 1000 characters")
     options: list[Option] = []
-    for part in filter(None, _SEPARATORS.split(body)):
-        option, mended, problem = _read_option(part, grammar)
-        if problem:
-            return problem
-        assert option is not None
-        options.append(option)
-        repaired |= mended
+    for joined in filter(None, _SEPARATORS.split(body)):
+        parts = grammar.bare_and.split(joined)
+        repaired |= len(parts) > 1
+        for part in parts:
+            option, mended, problem = _read_option(part, grammar)
+            if problem:
+                return problem
+            assert option is not None
+            options.append(option)
+            repaired |= mended
     if not options:
         return Reading(None, Verdict.UNPARSEABLE, "no option in the answer")
     why = _why_not_executable(options[0], grammar, description)
@@ -207,26 +238,25 @@ def _read_option(part: str, grammar: Grammar) -> tuple[Option | None, bool, Read
     """One option out of one part of a plan: the option, whether it had to be mended, or what is wrong with it."""
     words = _NUMBERING.sub("", part).lower()
     mended = words != part
-    for spec in grammar.options:
-        for name in (spec.name, *spec.aliases):
-            match = re.match(re.escape(name) + r"(?![\w])\s*(.*)$", words)
-            if not match:
-                continue
-            mended |= name != spec.name
-            rest = match.group(1)
-            if not spec.about:
-                if rest:
-                    return None, False, Reading(None, Verdict.UNKNOWN_OBJECT, f"{spec.name} takes no object: {part!r}")
-                return Option(spec.name), mended, None
-            without_tool = re.sub(r"\s+(?:with|using)\s+.*$", "", rest)
-            mended |= without_tool != rest
-            thing = without_tool
-            for _ in range(2):  # `the <key>` as well as `<the key>`
-                thing = _ARTICLES.sub("", thing.strip("<>[]\"'` "))
-            mended |= without_tool != f"<{thing}>"
-            if thing not in grammar.objects or not thing.endswith(spec.about):
-                return None, False, Reading(None, Verdict.UNKNOWN_OBJECT, f"{spec.name} what? {part!r}")
-            return Option(spec.name, (thing,)), mended, None
+    for pattern, spec, alias in grammar.wordings:
+        match = pattern.match(words)
+        if not match:
+            continue
+        mended |= alias
+        rest = match.group(1)
+        if not spec.about:
+            if rest:
+                return None, False, Reading(None, Verdict.UNKNOWN_OBJECT, f"{spec.name} takes no object: {part!r}")
+            return Option(spec.name), mended, None
+        without_tool = _TOOL.sub("", rest)
+        mended |= without_tool != rest
+        thing = without_tool
+        for _ in range(2):  # `the <key>` as well as `<the key>`
+            thing = _ARTICLES.sub("", thing.strip("<>[]\"'` "))
+        mended |= without_tool != f"<{thing}>"
+        if thing not in grammar.objects or not thing.endswith(spec.about):
+            return None, False, Reading(None, Verdict.UNKNOWN_OBJECT, f"{spec.name} what? {part!r}")
+        return Option(spec.name, (thing,)), mended, None
     return None, False, Reading(None, Verdict.UNKNOWN_OPTION, f"no such option: {part!r}")
 
 

@@ -133,8 +133,9 @@ def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedRes
     if several:
         notes.append(
             "Success over several students pools their episodes, and widens Wilson’s interval by the design effect: "
-            "students may differ more than chance would have them, and all play the same layouts. Few seeds say little about the next one; "
-            "the shaded bands of the curves, a bootstrap over seeds, show their spread more than certainty."
+            "students may differ more than chance would have them, and all play the same layouts. Few seeds say little "
+            "about the next one; the shaded bands of the curves, a bootstrap over seeds, show their spread more than "
+            "certainty."
         )
     if egocentric:
         notes.append(
