@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -120,6 +121,12 @@ def test_what_is_wrong_is_told(text: str, description: Description, verdict: Ver
     reading = read_plan(text, SIMPLE, description)
     assert (reading.plan, reading.verdict) == (None, verdict)
     assert why in reading.why
+
+
+def test_a_grammar_that_was_pickled_is_the_same_one() -> None:
+    """Also in another process, where the hashes of text are others."""
+    assert hash(SIMPLE) == hash(pickle.loads(pickle.dumps(SIMPLE)))
+    assert set(SIMPLE.__getstate__()) == {"options", "objects"}
 
 
 def test_only_the_first_option_must_be_possible_now() -> None:

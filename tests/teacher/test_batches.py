@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_labels
 
-from pipeline.teacher.errors import LabellingStopped, TeacherError
+from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.jsonl import write_files
 from pipeline.teacher.ledger import Ledger
 from pipeline.teacher.server.app import Manners, ReplayServer
@@ -97,11 +97,67 @@ def test_results_of_another_set_up_are_passed_over_and_counted(labels: Path, tmp
     assert "12 results were of other settings" in stop_for_answers(tmp_path, temperature=0.3)
 
 
-def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:
+def test_broken_lines_are_counted_and_named_and_the_rest_is_read(labels: Path, tmp_path: Path) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
     stop_for_answers(tmp_path)
-    (tmp_path / "batches/Lamps/results-1.jsonl").write_text('\n{"custom_id": "somebody elses"}\n')
-    with pytest.raises(TeacherError, match=r"results-1\.jsonl, line 2: not a result of our requests"):
-        label_all(STATES, by_file(), tmp_path)
+    lines = [json.dumps(answer(server, line)) for line in requests_in(tmp_path)]
+    broken = ["", '{"custom_id": "somebody elses"}', "[" * 100_000, *lines[:-1], '{"custom_id": ', ""]
+    (tmp_path / "batches/Lamps/results-1.jsonl").write_text("\n".join(broken))
+    message = stop_for_answers(tmp_path)
+    assert "110 answers read, 10 are missing" in message
+    assert "results-1.jsonl, line 2: not a result of our requests" in message
+    assert "3 lines like that could not be read" in message
+
+
+@pytest.mark.parametrize("name", ["requests-1_output.jsonl", "requests-1.results.jsonl", "requests-answers.jsonl"])
+def test_results_that_are_named_after_the_requests_are_read_and_kept(labels: Path, tmp_path: Path, name: str) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
+    stop_for_answers(tmp_path)
+    write_results(tmp_path, name, [answer(server, line) for line in requests_in(tmp_path)])
+    rows, _ = label_all(STATES, by_file(), tmp_path)
+    assert [row["n_valid"] for row in rows] == [10] * len(STATES)
+    assert [path.name for path in (tmp_path / "batches/Lamps").iterdir()] == [name]
+
+
+def test_characters_that_end_a_line_elsewhere_end_none_here(labels: Path, tmp_path: Path) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
+    stop_for_answers(tmp_path)
+    results = [answer(server, line) for line in requests_in(tmp_path)]
+    for result in results:
+        for choice in result["response"]["body"]["choices"]:
+            choice["message"]["content"] = "Summary: a\u2028b\u0085c\nDecision: {explore}"
+    text = "".join(json.dumps(result, ensure_ascii=False) + "\n" for result in results)
+    (tmp_path / "batches/Lamps/results-1.jsonl").write_text(text)
+    rows, _ = label_all(STATES, by_file(), tmp_path)
+    assert [row["n_valid"] for row in rows] == [10] * len(STATES)
+
+
+def test_files_that_are_read_again_bring_nothing_twice(labels: Path, tmp_path: Path) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
+    stop_for_answers(tmp_path)
+    results = [answer(server, line) for line in requests_in(tmp_path)]
+    results[0] |= {"response": None, "error": {"message": "expired"}}
+    results[1]["response"] = {"status_code": 400, "body": {"error": {"message": "refused here"}}}
+    write_results(tmp_path, "results-1.jsonl", results)
+    ledger = Ledger(tmp_path / ".teacher_cache/ledger.sqlite")
+    keys = [result["custom_id"].split(".")[0] for result in results]
+    for _ in range(3):
+        stop_for_answers(tmp_path)
+        assert [ledger.failures(key, 10) for key in keys[:3]] == [1, 1, 0]
+
+
+def test_what_a_call_cost_is_kept_though_its_first_sample_was_there(labels: Path, tmp_path: Path) -> None:
+    server = ReplayServer(Book([labels]), Manners(), [])
+    stop_for_answers(tmp_path, price_out=1.0)
+    results = [answer(server, line) for line in requests_in(tmp_path)]
+    first = json.loads(json.dumps(results))
+    for result in first:
+        result["response"]["body"]["choices"] = result["response"]["body"]["choices"][:1]
+    write_results(tmp_path, "results-1.jsonl", first)
+    write_results(tmp_path, "results-2.jsonl", results)
+    _, responses = label_all(STATES, by_file(price_out=1.0), tmp_path)
+    told = [(r["sample_index"], r["raw"] is None, r["cost"] is None, r["tokens_out"] is None) for r in responses]
+    assert told == [(k, k > 1, k > 1, k > 1) for k in range(10)] * len(STATES)
 
 
 def test_files_stay_within_the_apis_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
