@@ -1,7 +1,8 @@
 """How fast labelling is, and what it needs: `python benchmarks/labelling.py [--json -]`.
 
 throughput  requests per second against a server that answers in so many milliseconds and allows so many at once,
-            beside the server's limit (at once / time), and the CPU time of a request on either side
+            beside the server's limit (at once / time), and the machine's own: its cores over the CPU time of a
+            request on both sides, as client and server share them; by default also for a slow server
 memory      the labelling process's largest resident size while it labels many descriptions, and how it grew
 distinct    seconds to reduce collected states to distinct descriptions
 """
@@ -32,6 +33,8 @@ from pipeline.teacher.states import State, read_states
 
 THINGS = tuple(f"lamp{number}" for number in range(1, 18))
 LATENCY_MS = 50.0
+SLOW = (4000, 256, 1000.0)
+"""Requests, calls at once and milliseconds of a server as slow as a large model."""
 
 
 class LampTask(Task):
@@ -119,6 +122,7 @@ def throughput(requests: int, at_once: int, latency_ms: float, samples: int) -> 
             wall = time.perf_counter() - begun
             own, its = time.process_time() - own, cpu_seconds(server) - its
     limit = at_once / latency_ms * 1000
+    machine = (os.cpu_count() or 1) * requests / (own + its)
     return {
         "latency_ms": latency_ms,
         "at_once": at_once,
@@ -128,19 +132,20 @@ def throughput(requests: int, at_once: int, latency_ms: float, samples: int) -> 
         "answers_per_s": round(requests * samples / wall, 1),
         "limit_per_s": limit,
         "share_of_limit": round(requests / wall / limit, 4),
+        "machine_limit_per_s": round(machine, 1),
         "client_cpu_ms": round(1000 * own / requests, 3),
         "server_cpu_ms": round(1000 * its / requests, 3),
     }
 
 
-def _label_many(url: str, count: int, root: Path, out: Any) -> None:
+def _label_many(url: str, count: int, samples: int, root: Path, out: Any) -> None:
     """In a process of its own: label, write the tables, and report its memory on the way."""
     from pipeline.teacher.teacher import ask
 
     at_start = resident_mb()
     asked = states(count)
     with_states = resident_mb()
-    labelling = ask(LampTask(), asked, settings(url, 64, 1), root)
+    labelling = ask(LampTask(), asked, settings(url, 64, samples), root)
     asked_all = resident_mb()
     write_table(root / "labels.parquet", labelling.labels, LABELS)
     write_table(root / "responses.parquet", labelling.responses, RESPONSES)
@@ -148,8 +153,8 @@ def _label_many(url: str, count: int, root: Path, out: Any) -> None:
     out.put({"start_mb": at_start, "with_states_mb": with_states, "asked_mb": asked_all, "peak_mb": peak})
 
 
-def memory(count: int) -> dict[str, Any]:
-    """Label so many descriptions, one answer each, in a fresh process."""
+def memory(count: int, samples: int) -> dict[str, Any]:
+    """Label so many descriptions, with so many answers each, in a fresh process."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         write_labels(root / "served.parquet", states(count))
@@ -157,12 +162,12 @@ def memory(count: int) -> dict[str, Any]:
             context = multiprocessing.get_context("spawn")
             out = context.Queue()
             begun = time.perf_counter()
-            process = context.Process(target=_label_many, args=(url, count, root, out))
+            process = context.Process(target=_label_many, args=(url, count, samples, root, out))
             process.start()
             found = out.get()
             process.join()
     rounded = {key: round(value, 1) for key, value in found.items()}
-    return {"descriptions": count, "seconds": round(time.perf_counter() - begun, 1), **rounded}
+    return {"descriptions": count, "samples": samples, "seconds": round(time.perf_counter() - begun, 1), **rounded}
 
 
 def distinct(rows: int, different: int) -> dict[str, Any]:
@@ -187,18 +192,21 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - is stdout")
     parser.add_argument("--only", choices=["throughput", "memory", "distinct"])
     parser.add_argument("--at-once", type=int, nargs="+", default=[16, 256], help="what the server allows")
-    parser.add_argument("--latency-ms", type=float, default=LATENCY_MS)
-    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--latency-ms", type=float, help=f"of the server; default: {LATENCY_MS:g}, and a slow one's")
+    parser.add_argument("--samples", type=int, default=10, help="answers per description")
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--descriptions", type=int, default=100_000)
     chosen = parser.parse_args()
     figures: dict[str, Any] = {"cpus": os.cpu_count()}
     if chosen.only in (None, "throughput"):
         figures["throughput"] = [
-            throughput(chosen.requests, at_once, chosen.latency_ms, chosen.samples) for at_once in chosen.at_once
+            throughput(chosen.requests, at_once, chosen.latency_ms or LATENCY_MS, chosen.samples)
+            for at_once in chosen.at_once
         ]
+        if chosen.latency_ms is None:
+            figures["throughput"].append(throughput(*SLOW, chosen.samples))
     if chosen.only in (None, "memory"):
-        figures["memory"] = memory(chosen.descriptions)
+        figures["memory"] = memory(chosen.descriptions, chosen.samples)
     if chosen.only in (None, "distinct"):
         figures["distinct"] = distinct(1_000_000, 100_000)
     text = json.dumps(figures, indent=1)
@@ -210,12 +218,14 @@ def main() -> None:
     for one in figures.get("throughput", []):
         print(
             f"{one['at_once']} at once in {one['latency_ms']:g} ms: {one['requests_per_s']} requests/s of"
-            f" {one['limit_per_s']:g} ({one['share_of_limit']:.1%}), {one['answers_per_s']} answers/s,"
+            f" {one['limit_per_s']:g} ({one['share_of_limit']:.1%}), {one['answers_per_s']} answers/s;"
+            f" this machine's own limit is {one['machine_limit_per_s']} with"
             f" CPU per request {one['client_cpu_ms']} ms here and {one['server_cpu_ms']} ms in the server"
         )
     if "memory" in figures:
         one = figures["memory"]
-        print(f"{one['descriptions']} descriptions: at most {one['peak_mb']} MB resident, in {one['seconds']} s")
+        asked = f"{one['descriptions']} descriptions, {one['samples']} answers each"
+        print(f"{asked}: at most {one['peak_mb']} MB resident, in {one['seconds']} s")
     if "distinct" in figures:
         one = figures["distinct"]
         print(f"{one['rows']} collected states to {one['distinct']} distinct ones in {one['seconds']} s")

@@ -21,6 +21,9 @@ THINGS = tuple(
     for colour in ["amber", "black", "coral", "denim", "ebony", "flame", "green", "hazel", "ivory", "jade", "khaki"]
 )
 
+IN_FLIGHT = 8
+"""Calls at once of a labelling process of its own."""
+
 
 class LampTask(Task):
     """Lamps that can be gone to; only what a teacher needs."""
@@ -93,5 +96,5 @@ def content(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     url, count, samples, root = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    rows, _ = label_all(lamp_states(count), settings(url, samples=samples, seed=1), root)
+    rows, _ = label_all(lamp_states(count), settings(url, samples=samples, seed=1, concurrency=IN_FLIGHT), root)
     write_table(root / "labels.parquet", rows, LABELS)
