@@ -145,6 +145,12 @@ class Grammar:
             for name in (spec.name, *spec.aliases)
         )
 
+    @cached_property
+    def bare_and(self) -> re.Pattern[str]:
+        """An `and` with an option after it, so that one within an object's name separates nothing."""
+        names = "|".join(re.escape(name) for spec in self.options for name in (spec.name, *spec.aliases))
+        return re.compile(rf"\s+and\s+(?=(?:{names})(?!\w))", re.IGNORECASE)
+
     def spec(self, name: str) -> OptionSpec | None:
         return next((spec for spec in self.options if spec.name == name), None)
 
@@ -182,11 +188,12 @@ class Reading:
     why: str = ""
 
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Goes up by one with every change of what `read_plan` makes of an answer."""
 
 _SEPARATORS = re.compile(r"\s*(?:,\s*and\s+then\b|,\s*then\b|,\s*and\b|\band\s+then\b|[,;\n]|->|\bthen\b)\s*")
-_NUMBERING = re.compile(r"^(?:\d+[.)]|[-*•])\s*")
+_NUMBERING = re.compile(r"^(?:step\s*\d+\s*[.):]|\d+[.)]|[-*•])\s*", re.IGNORECASE)
+_REMARKS = re.compile(r"(<[^<>]*>)|\s*\([^()]*\)")
 _TOOL = re.compile(r"\s+(?:with|using)\s+.*$")
 _ARTICLES = re.compile(r"^(?:the|a|an)\s+")
 
@@ -196,11 +203,12 @@ def read_plan(text: str, grammar: Grammar, description: Description) -> Reading:
     """Read a plan as a model wrote it and judge it for a state.
 
     Forgiven (verdict `REPAIRED`): case, missing angle brackets, articles, aliases of an option, braces around the
-    whole, numbering, a final full stop, and the tool in `open <door> with <key>`. Surplus blanks are no fault.
+    whole, numbering (also `Step 1:`), remarks in parentheses, a bare `and` between options, a final full stop, and the
+    tool in `open <door> with <key>`. Surplus blanks are no fault.
     A plan is executable here if its first option is: its object must be in sight or in the hand.
     """
     body = " ".join(text.replace("\n", ", ").split()).strip()
-    bare = body.strip("{}. ")
+    bare = _REMARKS.sub(r"\1", body).strip("{}. ")
     repaired = bare != body
     body = bare
     if not body:
@@ -208,13 +216,16 @@ def read_plan(text: str, grammar: Grammar, description: Description) -> Reading:
     if len(body) > 1000:
         return Reading(None, Verdict.UNPARSEABLE, "longer than 1000 characters")
     options: list[Option] = []
-    for part in filter(None, _SEPARATORS.split(body)):
-        option, mended, problem = _read_option(part, grammar)
-        if problem:
-            return problem
-        assert option is not None
-        options.append(option)
-        repaired |= mended
+    for joined in filter(None, _SEPARATORS.split(body)):
+        parts = grammar.bare_and.split(joined)
+        repaired |= len(parts) > 1
+        for part in parts:
+            option, mended, problem = _read_option(part, grammar)
+            if problem:
+                return problem
+            assert option is not None
+            options.append(option)
+            repaired |= mended
     if not options:
         return Reading(None, Verdict.UNPARSEABLE, "no option in the answer")
     why = _why_not_executable(options[0], grammar, description)

@@ -14,6 +14,7 @@ from pipeline.instructions import (
     Description,
     Grammar,
     Option,
+    OptionSpec,
     Plan,
     PlanShare,
     Reading,
@@ -90,6 +91,10 @@ def test_any_text_is_judged_and_what_is_usable_reads_as_itself(text: str) -> Non
         ("{go to <key>, pick up <key>}", [GO, TAKE], Verdict.REPAIRED),
         ("1. go to <key>\n2. pick up <key>", [GO, TAKE], Verdict.REPAIRED),
         ("- drop <key>", [DROP], Verdict.REPAIRED),
+        ("go to <key> and pick up <key>", [GO, TAKE], Verdict.REPAIRED),
+        ("go to the key AND Grab <key>", [GO, TAKE], Verdict.REPAIRED),
+        ("Step 1: go to <key>\nStep 2: pick up <key>", [GO, TAKE], Verdict.REPAIRED),
+        ("go to <key> (the near one, I think), pick up <key> (again)", [GO, TAKE], Verdict.REPAIRED),
         ("open <door>.", [OPEN], Verdict.REPAIRED),
         ("open <door> with <key>", [OPEN], Verdict.REPAIRED),
         ("unlock the door using the key", [OPEN], Verdict.REPAIRED),
@@ -121,6 +126,14 @@ def test_what_is_wrong_is_told(text: str, description: Description, verdict: Ver
     reading = read_plan(text, SIMPLE, description)
     assert (reading.plan, reading.verdict) == (None, verdict)
     assert why in reading.why
+
+
+def test_an_and_or_brackets_within_a_name_separate_nothing() -> None:
+    things = ("salt and pepper", "door (left)")
+    grammar = Grammar((OptionSpec("take", ("pepper", ")")),), things)
+    for thing in things:
+        plan = Plan((Option("take", (thing,)),))
+        assert read_plan(str(plan), grammar, Description(things)) == Reading(plan, Verdict.VALID)
 
 
 def test_a_grammar_that_was_pickled_is_the_same_one() -> None:
