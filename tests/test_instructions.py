@@ -20,9 +20,9 @@ from pipeline.instructions import (
     Reading,
     SoftInstruction,
     Verdict,
-    read_plan,
     with_colour_roles,
 )
+from pipeline.plan_reader import read_plan
 from pipeline.tasks.base import BUILT_IN, get_task
 from pipeline.tasks.doorkey.description import COLOURS
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.instructions import Description, read_plan, rename, with_colour_roles
+from pipeline.instructions import Description, rename, with_colour_roles
+from pipeline.plan_reader import read_plan
 from pipeline.tables import LABELS, PROMPTS, read_instructions, read_table, write_table
 from pipeline.tasks.base import Task, get_task
 from pipeline.teacher.errors import TeacherError

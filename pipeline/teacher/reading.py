@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from pipeline.instructions import Description, Grammar, Reading, Verdict, read_plan
+from pipeline.instructions import Description, Grammar, Reading, Verdict
+from pipeline.plan_reader import read_plan
 from pipeline.teacher.calls import CUT
 from pipeline.teacher.prompts import Prompt
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline.instructions import PARSER_VERSION, Description, Plan, PlanShare, Reading, SoftInstruction
+from pipeline.instructions import Description, Plan, PlanShare, Reading, SoftInstruction
+from pipeline.plan_reader import PARSER_VERSION
 from pipeline.tables import instruction_columns, label_id
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.instructions import Description, read_plan
+from pipeline.instructions import Description
+from pipeline.plan_reader import read_plan
 from pipeline.tasks.base import get_task
 from pipeline.tasks.doorkey.description import COLOURS, find_agent, read_scene
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_doorkey_description import draw
 
-from pipeline.instructions import Description, Option, PlanShare, SoftInstruction, read_plan
+from pipeline.instructions import Description, Option, PlanShare, SoftInstruction
+from pipeline.plan_reader import read_plan
 from pipeline.tasks.base import OptionStep, get_task
 from pipeline.tasks.doorkey.options import explore, facing, first_action, room_bounds
 
