@@ -79,7 +79,7 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
         writer.writerows(rows)
     (out / "summary.json").write_text(json.dumps(metrics(comparisons), indent=2) + "\n")
     with (out / TABLE).open("w", encoding="utf-8") as file:
-        Console(file=file, width=110).print(_table(comparisons))
+        Console(file=file, width=116).print(_table(comparisons))
     if not quiet:
         print(summary(root, with_paper))
     return page

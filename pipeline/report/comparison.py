@@ -78,12 +78,14 @@ def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: Publi
 
 
 def percent(share: float) -> str:
-    """A share with one decimal, never rounded up to a perfect score: `percent(0.9996)` is `99.9%`."""
-    return f"{min(share * 100, 99.9) if share < 1 else 100:.1f}%"
+    """A share with one decimal, with two where one would hide what is left (above 99.5%), never rounded up to 100%."""
+    if 0.995 < share < 1:
+        return f"{min(share * 100, 99.99):.2f}%"
+    return f"{share * 100:.1f}%"
 
 
 def interval(estimate: Estimate) -> str:
-    """A share's 95% interval in percent: `99.3–99.9%`."""
+    """A share's 95% interval in percent: `97.3–98.8%`."""
     return f"{percent(estimate.low).rstrip('%')}–{percent(estimate.high)}"
 
 

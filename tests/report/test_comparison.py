@@ -37,7 +37,8 @@ def test_a_perfect_score_matches_a_perfect_score() -> None:
 
 
 def test_percent_never_rounds_up_to_a_perfect_score() -> None:
-    assert [percent(x) for x in (1.0, 0.9996, 0.5, 0.0)] == ["100.0%", "99.9%", "50.0%", "0.0%"]
+    shares = {1.0: "100.0%", 0.99996: "99.99%", 0.9996: "99.96%", 0.995: "99.5%", 0.5: "50.0%", 0.0: "0.0%"}
+    assert [percent(share) for share in shares] == list(shares.values())
     assert interval(Estimate(0.5, 0.25, 1.0)) == "25.0–100.0%"
 
 
