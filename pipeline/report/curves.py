@@ -16,7 +16,7 @@ from pipeline.tables import TableError
 
 Axis = Literal["env_steps", "seconds"]
 COLUMNS = ("env_steps", "seconds", "episodes", "success", "teacher_weight", "label_miss_rate")
-BINS = 60
+BINS, LASTING = 60, 5
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,13 @@ class Band:
     high: np.ndarray
 
     def reaches(self, level: float) -> float | None:
-        """The first x from which the mean stays at or above a level over two bins; None if it never does."""
-        above = self.mean >= level
-        twice = np.flatnonzero(above & np.append(above[1:], above[-1]))
-        return float(self.x[twice[0]]) if len(twice) else None
+        """The first x from which the mean stays at or above a level for LASTING bins, or to the end; None if never.
+
+        Fewer would take the first short and lucky episodes for the level.
+        """
+        above = np.append(self.mean >= level, np.full(LASTING - 1, self.mean[-1] >= level))
+        lasting = np.flatnonzero(np.convolve(above, np.ones(LASTING), "valid") == LASTING)
+        return float(self.x[lasting[0]]) if len(lasting) else None
 
 
 def band(curves: Sequence[Curve], axis: Axis, column: str = "success", bins: int = BINS) -> Band | None:

@@ -101,8 +101,9 @@ def test_band_of_nothing() -> None:
     assert band([curve([float("nan")] * 3)], "seconds") is None
 
 
-def test_reaches_wants_two_bins_in_a_row() -> None:
-    found = band([curve([0.0, 0.95, 0.5, 0.92, 0.97])], "env_steps", bins=5)
+def test_reaches_wants_five_bins_in_a_row_or_the_end() -> None:
+    found = band([curve([1.0, 1.0, 1.0, 1.0, 0.5, 0.92, 0.97, 0.95, 0.96, 0.9, 0.1, 0.98, 0.98])], "env_steps", bins=13)
     assert found
-    assert found.reaches(0.9) == pytest.approx(350)
+    assert found.reaches(0.9) == pytest.approx(550)  # not the four lucky ones at the start
+    assert found.reaches(0.95) == pytest.approx(1150)  # to the end
     assert found.reaches(0.99) is None
