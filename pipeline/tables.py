@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import __version__
-from pipeline.files import write_bytes
+from pipeline.files import whole_file
 from pipeline.instructions import TOLERANCE, Description, Grammar, Option, Plan, PlanShare, SoftInstruction
 
 SCHEMA_VERSION = 1
@@ -159,11 +159,10 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
         "tool": f"llm4teach {__version__}",
         "params_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
     }
-    buffer, stream = pa.BufferOutputStream(), iter(rows)
-    with pq.ParquetWriter(buffer, schema.with_metadata(metadata), compression="zstd") as writer:
+    stream, described = iter(rows), schema.with_metadata(metadata)
+    with whole_file(path) as file, pq.ParquetWriter(file, described, compression="zstd") as writer:
         while group := [dict(row) for row in islice(stream, ROW_GROUP)]:
-            writer.write_table(pa.Table.from_pylist(group, schema=writer.schema))
-    write_bytes(path, buffer.getvalue())
+            writer.write_table(pa.Table.from_pylist(group, schema=described))
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:

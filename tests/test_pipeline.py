@@ -124,7 +124,7 @@ def test_a_second_time_nothing_runs(calm: Path) -> None:
     ("changes", "stages"),
     [
         ({"schedules.other": {}, "train.checkpoint_s": 5}, set()),
-        ({"evaluate.episodes": 21}, {f"evaluate@{STUDENT}", f"evaluate-teacher@{TASK}"}),
+        ({"evaluate.episodes": 21}, {f"evaluate@{STUDENT}", f"evaluate-teacher@{TASK}", "report"}),
         ({"schedules.tiny.clip": 0.1}, {f"train@{STUDENT}", f"finetune@{STUDENT}"}),
         ({"collect.seed": 1}, {f"collect@{TASK}"}),
     ],

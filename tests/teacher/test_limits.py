@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ def test_unusable_answers_are_residual_mass_where_that_is_wanted(serve: Any, lab
     assert all((row["residual_mass"], row["plans"], row["n_invalid"]) == (1.0, [], 10) for row in rows)
 
 
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """SIGINT as in a terminal: who starts the tests in the background has it ignored in all that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_keeps_every_answer(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels, latency_s=0.1)
 
