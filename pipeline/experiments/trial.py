@@ -74,12 +74,12 @@ def _folder(name: str) -> str:
 
 def carry_out_trial(trial: Trial, progress: Callable[[int, int], None], stop: Callable[[], bool]) -> str:
     """Make the trial's student unless it is there; returns `done` or `was done`. Raises Interrupted after a stop."""
-    key = trial_key(trial)
+    taught, final = _run(trial, "train"), _run(trial, "finetune")
+    key = _key(trial, taught, final)
     if is_done(trial, key):
         return "was done"
     marker = trial.out / DONE
     marker.unlink(missing_ok=True)
-    taught, final = _run(trial, "train"), _run(trial, "finetune")
     iterations = taught.schedule.iterations
     carry_out(taught, lambda done, _: progress(done, iterations), stop)
     carry_out(final, lambda done, of: progress(iterations - of + done, iterations), stop)
@@ -95,10 +95,15 @@ def carry_out_trial(trial: Trial, progress: Callable[[int, int], None], stop: Ca
 
 def trial_key(trial: Trial) -> str:
     """A hash of everything that decides the trial's numbers. Raises TableError if there is no label table."""
+    return _key(trial, _run(trial, "train"), _run(trial, "finetune"))
+
+
+def _key(trial: Trial, taught: Run, final: Run) -> str:
+    """The trial's key from its two phases, which to make takes reading and changing the label table."""
     return run_key(
         {
-            "taught": identity(_run(trial, "train")),
-            "final": identity(_run(trial, "finetune")),
+            "taught": identity(taught),
+            "final": identity(final),
             "evaluate": trial.params.evaluate.model_dump(),
             "sources": _sources(),
         }
