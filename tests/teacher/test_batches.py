@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_
 
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.jsonl import write_files
-from pipeline.teacher.ledger import Ledger
+from pipeline.teacher.ledger import Ledger, owner_name
 from pipeline.teacher.server.app import Manners, ReplayServer
 from pipeline.teacher.server.book import Book
 
@@ -210,6 +211,27 @@ def test_a_batch_that_a_killed_run_made_is_found_again(serve: Any, labels: Path,
     server.app.state.batches.pending = False
     label_all(STATES, by_api(server.url), tmp_path)
     assert len(server.app.state.batches.batches) == 1
+
+
+def test_two_processes_don_t_submit_the_same(serve: Any, labels: Path, tmp_path: Path) -> None:
+    server = serve(labels)
+    server.app.state.batches.pending = True
+    with pytest.raises(LabellingStopped, match="resume with"):
+        label_all(STATES, by_api(server.url), tmp_path)
+    other = Ledger(tmp_path / ".teacher_cache/ledger.sqlite")
+    assert other._db.execute("SELECT COUNT(*) FROM claims").fetchone() == (0,)  # given up with the run
+    (labelling,) = other._db.execute("SELECT labelling FROM batches").fetchone()
+    other._db.execute("DELETE FROM batches")  # as if the other process had claimed, and not submitted yet
+    other.owner = owner_name(os.getppid())
+    assert other.claim([labelling], 60, 1) == [[0]]
+    server.app.state.batches.pending = False
+    with pytest.raises(LabellingStopped, match="another process is at this labelling's batches"):
+        label_all(STATES, by_api(server.url), tmp_path)
+    assert len(server.app.state.batches.batches) == 1
+    other.release(labelling)
+    other.close()
+    rows, _ = label_all(STATES, by_api(server.url), tmp_path)
+    assert len(rows) == 12
 
 
 def test_a_batch_that_was_never_made_is_made(serve: Any, labels: Path, tmp_path: Path) -> None:

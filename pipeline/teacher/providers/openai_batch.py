@@ -30,6 +30,8 @@ from pipeline.teacher.states import State
 OVER = ("completed", "failed", "expired", "cancelled")
 ROUNDS = 5
 """Times that what failed is submitted again in one run."""
+CLAIM_S = 3600.0
+"""Seconds beyond max_wait_s for which a labelling is claimed, where nobody can see whether its process lives."""
 MARK = "llm4teach_intent"
 """Key of a batch's metadata with which a killed run finds it again."""
 
@@ -42,6 +44,8 @@ def ask_by_batches(
     resume = f"every finished answer is kept; resume with: llm4teach label --task {task.name}"
     client = openai.OpenAI(**sdk_arguments(settings), max_retries=5)
     desk = _Desk(client, task, states, settings, method, ledger, cache_folder(root) / "batches" / task.name)
+    if ledger.claim([desk.labelling], settings.max_wait_s + CLAIM_S, 1) == [None]:
+        raise LabellingStopped(f"{task.name}: another process is at this labelling's batches\n{resume}")
     try:
         desk.run()
     except openai.APIStatusError as error:
@@ -54,6 +58,7 @@ def ask_by_batches(
     except KeyboardInterrupt:
         raise Interrupted(f"{task.name}: interrupted; batches under way go on\n{resume}") from None
     finally:
+        ledger.release(desk.labelling)
         client.close()
 
 
@@ -113,7 +118,8 @@ class _Desk:
             with path.open("rb") as content:
                 uploaded = self.client.files.create(file=content, purpose="batch")
             self.ledger.set_batch(intent, self.labelling, None, "intended", count)
-            batch = self.client.batches.create(
+            # Tried again, it might make a second one; if it fails, the next run looks whether it was made.
+            batch = self.client.with_options(max_retries=0).batches.create(
                 input_file_id=uploaded.id,
                 endpoint=next(all_requests(self.states, self.method)).path,  # type: ignore[arg-type]
                 completion_window="24h",
