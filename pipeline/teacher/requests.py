@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,15 @@ class Request:
 def make_request(settings: Label, state: State, path: str, content: dict[str, Any], own: dict[str, Any]) -> Request:
     """A request with the settings' model and sampling; `content` is what is asked, `own` what the method needs."""
     body = {"model": settings.model, **content, **sampling(settings), **own, **settings.extra_body}
-    identity = [settings.provider, settings.base_url, path, body, settings.seed]
+    identity = [settings.provider, _address(settings), path, body, settings.seed]
     key = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
     return Request(key, state, path, body)
+
+
+def _address(settings: Label) -> str | None:
+    """The server that params or, for ChatGLM, the environment name; None for the provider's own."""
+    by_environment = os.environ.get("ZHIPUAI_BASE_URL") if settings.provider == "zhipuai" else None
+    return settings.base_url or by_environment or None
 
 
 def sampling(settings: Label) -> dict[str, Any]:

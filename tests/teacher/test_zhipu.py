@@ -86,3 +86,14 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         label_all(STATES, glm("http://unused/v1"), tmp_path)
     with pytest.raises(ParamsError, match="logprob is not possible with zhipuai"):
         glm("http://unused/v1").replaced({"method": "logprob"})
+
+
+def test_a_server_that_the_environment_names_is_another_server(
+    serve: Any, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers are its own: a second one is asked again, the first not."""
+    first, second = serve(labels), serve(labels)
+    for server in (first, second, first):
+        monkeypatch.setenv("ZHIPUAI_BASE_URL", server.url)
+        label_all(STATES, glm(None), tmp_path)
+    assert [server.replay.served["requests"] for server in (first, second)] == [40, 40]
