@@ -174,7 +174,12 @@ def summary() -> None:
 @app.command()
 def check(params: ParamsOption = PARAMS) -> None:
     """Say whether a params file can be used, and if not, why."""
+    from pipeline.student.make import check_learnable
+    from pipeline.tasks.base import get_task
+
     loaded = _load(params)
+    for name in loaded.tasks:
+        check_learnable(get_task(name))
     print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
 
 

@@ -171,6 +171,8 @@ class Schedule(_Section):
     entropy, entropy_end weight of the entropy bonus, falling linearly over all iterations
     value                weight of the value loss
     gamma, gae           discount, and lambda of generalised advantage estimation
+    truncation           what follows an episode that the task's horizon cuts off: nothing (`terminal`), or what the
+                         student expects after its last observation (`bootstrap`)
     clip, grad_norm      PPO's clipping range, and the largest norm of a gradient
     distance             D of Eq. 2: `kl`, or `wasserstein` (W1, all actions one apart)
     lambda_0, lambda_c   the teacher's weight at the first iteration, and the constant kept between i1 and i2
@@ -189,6 +191,7 @@ class Schedule(_Section):
     value: float = Field(ge=0, le=100)
     gamma: float = Field(ge=0, le=1)
     gae: float = Field(ge=0, le=1)
+    truncation: Literal["terminal", "bootstrap"] = "terminal"
     clip: float = Field(gt=0, le=1)
     grad_norm: float = Field(gt=0)
     distance: Literal["kl", "wasserstein"] = "kl"

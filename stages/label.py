@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import Params
+from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
 from pipeline.tasks.base import get_task
 from pipeline.teacher.budget import Estimate
@@ -33,6 +34,7 @@ def label(
     completed; then nothing is written but the ledger.
     """
     task = get_task(task_name)
+    check_learnable(task)
     bounds = {"max_requests": max_requests, "max_cost": max_cost}
     settings = params.label.replaced({name: value for name, value in bounds.items() if value is not None})
     states = read_states(root / "data/states" / f"{task_name}.parquet", task_name)

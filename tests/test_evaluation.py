@@ -56,6 +56,7 @@ class Scripted:
             success=said["success"],
             episode_return=np.array([0.0 if end is None else end[1] for end in ends], np.float32),
             episode_length=np.array([self.now - began for began in self.began], np.int32),
+            last_observation={},
         )
         self.began = [self.now if end else began for end, began in zip(ends, self.began, strict=True)]
         return finished

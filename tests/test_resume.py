@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -186,6 +187,18 @@ def test_a_checkpoint_of_other_labels_is_not_continued(roots: tuple[Path, Path])
         path = root / "data/labels" / TASK / "labels.parquet"
         write_table(path, read_table(path, LABELS).to_pylist()[1:], LABELS)
     assert weights(one) == weights(other)
+
+
+def test_a_checkpoint_that_other_code_made_is_not_continued(
+    roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the annealing broken and the students deleted, training again must not give the old weights."""
+    one, other = roots
+    before = weights(one)
+    shutil.rmtree(one / "data/students")
+    monkeypatch.setattr("pipeline.student.learner.teacher_weight", lambda *_: 0.0)
+    monkeypatch.setattr("pipeline.student.run.sources_digest", lambda *_: "the hash of that code")
+    assert weights(one) == weights(other) != before
 
 
 @pytest.mark.parametrize(

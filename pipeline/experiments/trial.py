@@ -7,12 +7,10 @@ another key was made with other settings or another version; nobody reads it, an
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from pipeline.params import Params
 from pipeline.student.checkpoint import run_key
 from pipeline.student.run import Run, carry_out, identity
 from pipeline.student.saved import load_student
+from pipeline.student.sources import sources_digest
 from pipeline.tables import EPISODES, TableError, read_instructions, write_table
 from pipeline.tasks.base import get_task
 
@@ -105,7 +104,7 @@ def _key(trial: Trial, taught: Run, final: Run) -> str:
             "taught": identity(taught),
             "final": identity(final),
             "evaluate": trial.params.evaluate.model_dump(),
-            "sources": _sources(),
+            "sources": sources_digest(get_task(trial.task), "evaluation.py"),
         }
     )
 
@@ -129,17 +128,6 @@ def done_trials(experiments: Iterable[Experiment], params: Params, root: Path) -
         except (TableError, FileNotFoundError):  # its labels are gone, so nobody can tell what it would be
             continue
     return done
-
-
-@cache
-def _sources() -> str:
-    """A hash of the code that makes and evaluates students."""
-    package = Path(__file__).parents[1]
-    files = [package / "evaluation.py", *(package / "student").rglob("*.py"), *(package / "tasks").rglob("*.py")]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _scratch(trial: Trial) -> Path:

@@ -1,7 +1,8 @@
 """The learning loop (paper Algorithm 1): roll out the student, compare with the teacher, update, anneal.
 
 An iteration reads top to bottom in `Learner.iterate`. Everything that decides the future is in `Learner.state`, so a
-learner that is stopped and loaded goes on bit for bit as if it had not been.
+learner that is stopped and loaded goes on bit for bit as if it had not been. `Learner.environments` is the part of it
+that one phase hands to the next, so that episodes go on while the teacher leaves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipeline.params import Schedule
 from pipeline.student.advantages import gae
 from pipeline.student.annealing import linear, teacher_weight
 from pipeline.student.student import Rollout, Student, UpdateSettings, forget
-from pipeline.tasks.base import Batch, Task
+from pipeline.tasks.base import Batch, Finished, Task
 
 if TYPE_CHECKING:
     from pipeline.student.hierarchical import PolicyOverTeachers
@@ -68,9 +69,11 @@ class Learner:
         self.seconds = 0.0
         self._has_labels = instructions is not None
         self.unlabelled: Counter[int] = Counter()
-        self._rng = np.random.default_rng([seed, 4 + phase.first])  # 0 to 3 are streams of weights and labels
+        self._rng = np.random.default_rng([seed, 5 + phase.first])  # 0 to 4: weights, labels and layouts
         self.student = make_student(np.random.default_rng([seed, 0]))
-        self.batch = task.make_batch(schedule.envs, int(self._rng.integers(2**31)), instructions, "train")
+        layouts = int(np.random.default_rng([seed, 4]).integers(2**31))  # the same in both phases
+        self.batch = task.make_batch(schedule.envs, layouts, instructions, "train")
+        self._age = 0
         self._memory = self.student.memory(schedule.envs)
         self._over_teachers = make_over_teachers and make_over_teachers(np.random.default_rng([seed, 3]))
         options = self._over_teachers.options if self._over_teachers else ()
@@ -94,7 +97,10 @@ class Learner:
         schedule, i = self.schedule, self.iteration
         episodes, misses = self._roll_out()
         b = self._buffers
-        gae(b.rewards, b.dones, b.values[:-1], b.values[-1], schedule.gamma, schedule.gae, b.advantages)
+        gae(
+            b.rewards, b.terminated, b.truncated, b.values[:-1], b.values[-1], b.end_values,
+            schedule.gamma, schedule.gae, b.advantages,
+        )  # fmt: skip
         orders = np.stack([self._rng.permutation(b.rewards.size) for _ in range(schedule.epochs)])
         weight = self._teacher_weight
         settings = UpdateSettings(
@@ -125,7 +131,11 @@ class Learner:
         }
 
     def _roll_out(self) -> tuple[dict[str, float], float]:
-        """Fill the buffers with `horizon` steps; returns the means over ended episodes, and the label miss rate."""
+        """Fill the buffers with `horizon` steps; returns the means over ended episodes, and the label miss rate.
+
+        Among the first episodes to end in fresh environments are the short, lucky ones alone, so none is counted until
+        the environments are as old as the longest episode.
+        """
         b, batch, student, memory = self._buffers, self.batch, self.student, self._memory
         horizon = self.schedule.horizon
         uniforms = self._rng.random((horizon + 1, batch.rows), dtype=np.float32)
@@ -143,9 +153,12 @@ class Learner:
                 self.unlabelled.update(missed.tolist())
             student.act(b.features[t], uniforms[t], b.actions[t], b.log_probs[t], b.values[t], memory)
             finished = batch.step(b.actions[t])
-            forget(memory, finished.done)
             b.rewards[t] = finished.reward
-            b.dones[t] = finished.done
+            b.terminated[t] = finished.terminated
+            b.truncated[t] = finished.truncated
+            if self.schedule.truncation == "bootstrap":
+                self._value_ends(finished, b.end_values[t])
+            forget(memory, finished.done)
             b.successes[t] = finished.success
             b.episode_returns[t] = finished.episode_return
             b.episode_lengths[t] = finished.episode_length
@@ -155,7 +168,8 @@ class Learner:
         if teaching and self._over_teachers:
             rollout = b.rollout()
             self._over_teachers.mix(rollout.features, b.flat_options(), rollout.teacher, rollout.labelled)
-        ended = b.dones
+        ended = (b.terminated | b.truncated) & (self._age >= self.task.horizon)
+        self._age += horizon
         means = {
             "episodes": int(ended.sum()),
             "success": float(b.successes[ended].mean()) if ended.any() else np.nan,
@@ -163,6 +177,35 @@ class Learner:
             "episode_length": float(b.episode_lengths[ended].mean()) if ended.any() else np.nan,
         }
         return means, unlabelled / b.rewards.size
+
+    def _value_ends(self, finished: Finished, values: np.ndarray) -> None:
+        """Fill values (float32[rows]) with the student's value of the last observation of each truncated episode."""
+        rows = np.flatnonzero(finished.truncated & ~finished.terminated)
+        if not len(rows):
+            return
+        features = self.student.features(len(rows))
+        memory = {name: kept[rows] for name, kept in self._memory.items()}
+        last = {name: array[rows] for name, array in finished.last_observation.items()}
+        self.student.encode(last, features, memory)
+        unused_actions, unused_log_probs = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+        expected = np.zeros(len(rows), np.float32)
+        self.student.act(features, None, unused_actions, unused_log_probs, expected, memory)
+        values[rows] = expected
+
+    def environments(self) -> dict[str, np.ndarray]:
+        """The running episodes as arrays: worlds, what the student remembers of them, and their age in steps."""
+        return {
+            **{f"batch.{name}": value for name, value in self.batch.state().items()},
+            **{f"memory.{name}": kept.copy() for name, kept in self._memory.items()},
+            "age": np.array([self._age]),
+        }
+
+    def load_environments(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on with the episodes of another learner of the same task, schedule, network and seed."""
+        self.batch.load_state(_part(state, "batch."))
+        for name, kept in _part(state, "memory.").items():
+            self._memory[name][:] = kept
+        self._age = int(state["age"][0])
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that decides the future, as arrays; see `checkpoint` for the file."""
@@ -173,9 +216,8 @@ class Learner:
         return {
             **{f"student.{name}": value for name, value in self.student.weights().items()},
             **{f"optimiser.{name}": value for name, value in self.student.optimiser().items()},
-            **{f"batch.{name}": value for name, value in self.batch.state().items()},
-            **{f"memory.{name}": kept.copy() for name, kept in self._memory.items()},
             **{f"over_teachers.{name}": value for name, value in over_teachers.items()},
+            **self.environments(),
             "rng": np.array([*rng, generator["has_uint32"], generator["uinteger"]], np.uint64),
             "iteration": np.array([self.iteration]),
             "seconds": np.array([self.seconds]),
@@ -184,17 +226,11 @@ class Learner:
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where `state` was taken."""
-
-        def part(prefix: str) -> dict[str, np.ndarray]:
-            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-        self.student.load_weights(part("student."))
-        self.student.load_optimiser(part("optimiser."))
-        self.batch.load_state(part("batch."))
-        for name, kept in part("memory.").items():
-            self._memory[name][:] = kept
+        self.student.load_weights(_part(state, "student."))
+        self.student.load_optimiser(_part(state, "optimiser."))
+        self.load_environments(state)
         if self._over_teachers:
-            self._over_teachers.load_state(part("over_teachers."))
+            self._over_teachers.load_state(_part(state, "over_teachers."))
         low, high, inc_low, inc_high, has_uint32, uinteger = (int(word) for word in state["rng"])
         self._rng.bit_generator.state = {
             "bit_generator": "PCG64",
@@ -207,11 +243,17 @@ class Learner:
         self.unlabelled = Counter({int(number): int(count) for number, count in state["unlabelled"]})
 
 
+def _part(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin so, without the beginning."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
 CURVE_COLUMNS = (
     "phase", "iteration", "env_steps", "seconds", "episodes", "success", "episode_return", "episode_length",
     "teacher_weight", "learning_rate", "policy_loss", "value_loss", "teacher_loss", "entropy", "label_miss_rate",
 )  # fmt: skip
-"""One row per iteration. `episodes` is how many ended in it; the means over them are not a number where none did."""
+"""One row per iteration. `episodes` is how many count of those that ended in it (see `Learner._roll_out`); the means
+over them are not a number where there are none."""
 
 
 class _Buffers:
@@ -230,7 +272,9 @@ class _Buffers:
         self.log_probs = np.zeros(one_more, np.float32)
         self.values = np.zeros(one_more, np.float32)
         self.rewards = np.zeros(self.shape, np.float32)
-        self.dones = np.zeros(self.shape, np.bool_)
+        self.terminated = np.zeros(self.shape, np.bool_)
+        self.truncated = np.zeros(self.shape, np.bool_)
+        self.end_values = np.zeros(self.shape, np.float32)
         self.successes = np.zeros(self.shape, np.bool_)
         self.episode_returns = np.zeros(self.shape, np.float32)
         self.episode_lengths = np.zeros(self.shape, np.int32)

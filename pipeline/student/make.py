@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.params import ParamsError, Train
+from pipeline.student import egocentric
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
 
@@ -15,17 +16,54 @@ if TYPE_CHECKING:
     from pipeline.student.hierarchical import PolicyOverTeachers
 
 
-def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
-    """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
+MAP = (egocentric.GRID, egocentric.GRID, 4)
+"""Shape of the observation that both networks are made for."""
+KINDS_SHAPE = (11, 6)
+"""MiniGrid's objects and colours."""
+
+
+def check_learnable(task: Task) -> None:
+    """Raises ParamsError, naming what is wrong, for a task that no student of this version can learn.
+
+    Asked before states are collected and labels paid for. It makes a batch of one environment to see what it shows.
+    """
+    _cell_kinds(task)
+    shown = task.make_batch(1, 0).observation
+    if "map" not in shown or shown["map"].shape[1:] != MAP or shown["map"].dtype != np.uint8:
+        found = ", ".join(f"{name} {value.dtype}{list(value.shape[1:])}" for name, value in shown.items())
+        raise ParamsError(f"{task.name}: students see an observation `map` uint8{list(MAP)}; this task shows {found}")
+
+
+def _cell_kinds(task: Task) -> np.ndarray:
+    """The task's kinds of cells, uint8[11, 6]. Raises ParamsError if they or its actions don't fit the networks."""
     if task.space.kind != "discrete":
         raise ParamsError(f"{task.name}: students for continuous actions are not part of this version")
-    if task.cell_kinds is None:
-        raise ParamsError(f"train.network: {train.network!r} needs a task with a MiniGrid map, {task.name} has none")
+    if task.space.size != egocentric.ACTIONS:
+        raise ParamsError(
+            f"{task.name}: has {task.space.size} actions; the networks of this version have {egocentric.ACTIONS}"
+        )
+    if not isinstance(task.idle, int | np.integer) or not 0 <= task.idle < task.space.size:
+        raise ParamsError(
+            f"{task.name}: Task.idle is {task.idle!r}; wanted the number of the action that stands for doing nothing, "
+            f"0 to {task.space.size - 1}"
+        )
+    kinds = task.cell_kinds
+    if kinds is None or kinds.shape != KINDS_SHAPE or kinds.dtype != np.uint8 or kinds.max() > egocentric.KINDS:
+        raise ParamsError(
+            f"{task.name}: Task.cell_kinds must be uint8{list(KINDS_SHAPE)} with values 0 to {egocentric.KINDS}, as "
+            "for a MiniGrid map; students of this version see nothing else"
+        )
+    return kinds
+
+
+def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
+    """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
+    cell_kinds = _cell_kinds(task)
     plain = train.network == "egocentric" and train.device == "cpu" and train.memory == "none"
     if plain and train.update in ("auto", "fused"):
         from pipeline.student.fused_student import FusedStudent
 
-        return FusedStudent(task.cell_kinds, rng)
+        return FusedStudent(cell_kinds, rng)
     if train.update == "fused":
         raise ParamsError(
             "train.update: 'fused' is for network 'egocentric' on 'cpu' without memory; allowed here: auto, torch"
@@ -36,14 +74,14 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     if train.memory == "lstm":
         from pipeline.student.recurrent_student import RecurrentStudent
 
-        return RecurrentStudent(train.network, task.cell_kinds, device, rng)
+        return RecurrentStudent(train.network, cell_kinds, device, rng)
     if train.memory == "stack":
         from pipeline.student.stacking_student import StackingStudent
 
-        return StackingStudent(train.network, task.cell_kinds, device, rng, train.frames)
+        return StackingStudent(train.network, cell_kinds, device, rng, train.frames)
     from pipeline.student.torch_student import TorchStudent
 
-    return TorchStudent(train.network, task.cell_kinds, device, rng)
+    return TorchStudent(train.network, cell_kinds, device, rng)
 
 
 def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> PolicyOverTeachers:

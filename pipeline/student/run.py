@@ -20,7 +20,18 @@ from pipeline.params import Schedule, Train
 from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_over_teachers, make_student
-from pipeline.student.saved import CONFIG, CURVE, WEIGHTS, load_student, save_student
+from pipeline.student.saved import (
+    CONFIG,
+    CURVE,
+    ENVIRONMENTS,
+    WEIGHTS,
+    StudentError,
+    load_environments,
+    load_student,
+    save_environments,
+    save_student,
+)
+from pipeline.student.sources import sources_digest
 from pipeline.student.tracking import EventLog, read_curve, write_curve
 from pipeline.student.warm_start import read_examples, warm_start
 from pipeline.tasks.base import get_task
@@ -69,6 +80,7 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         previous = load_student(task, run.start, run.train)
         learner.student.load_weights(previous.weights())
         learner.student.load_optimiser(previous.optimiser())
+        _go_on(learner, run.start)
         earlier = read_curve(run.start / CURVE)
         seconds_before = float(earlier[-1]["seconds"]) if earlier else 0.0
     learner.seconds = seconds_before
@@ -78,7 +90,7 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         examples = read_examples(run.states, task, run.labels)
         warm_start(learner.student, examples, run.schedule, run.train.warm_start, np.random.default_rng([run.seed, 1]))
         learner.seconds += time.perf_counter() - started
-    key = run_key(identity(run), learner.student.weights(), learner.student.optimiser())
+    key = run_key(identity(run), learner.student.weights(), learner.student.optimiser(), learner.environments())
     path = checkpoint_path(run.root, run.task, run.method, run.phase, run.seed)
     curve: list[dict[str, float]] = []
     found = load_checkpoint(path, key)
@@ -112,6 +124,8 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     save_checkpoint(path, key, learner.state(), curve)
     config = _config(run, learner.student.parameters)
     save_student(run.out, learner.student, config)
+    if run.phase == "train":
+        save_environments(run.out, learner.environments())
     write_curve(run.out / CURVE, [*earlier, *({"phase": run.phase, **row} for row in curve)])
     for name in (WEIGHTS, CONFIG):
         shutil.copyfile(run.out / name, log_dir / name)
@@ -119,6 +133,23 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
         "unlabelled": {learner.batch.descriptions[k].sentence: n for k, n in sorted(learner.unlabelled.items())},
         **(curve[-1] if curve else {}),
     }
+
+
+def _go_on(learner: Learner, start: Path) -> None:
+    """Take up the episodes that were running when the student in a folder was saved, if they are there.
+
+    Raises StudentError if they are those of other settings.
+    """
+    environments = load_environments(start)
+    if environments is None:
+        return
+    try:
+        learner.load_environments(environments)
+    except (KeyError, ValueError) as error:
+        raise StudentError(
+            f"{start / ENVIRONMENTS}: not the episodes of these settings ({error}); run `train` again with them, or "
+            "delete the file to begin new episodes"
+        ) from None
 
 
 def _load_compiled(run: Run) -> None:
@@ -143,7 +174,7 @@ def _make_learner(run: Run, schedule: Schedule) -> Learner:
 
 
 def identity(run: Run) -> dict[str, Any]:
-    """Everything but the starting weights that decides the run's numbers."""
+    """Everything but what it starts from that decides the run's numbers: code, settings, labels."""
     labels = None
     if run.labels is not None:
         labels = [
@@ -151,7 +182,7 @@ def identity(run: Run) -> dict[str, Any]:
             for state_id, label in sorted(run.labels.items())
         ]
     return {
-        "version": __version__,
+        "sources": sources_digest(get_task(run.task)),
         "task": run.task,
         "method": run.method,
         "phase": run.phase,

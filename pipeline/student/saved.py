@@ -18,6 +18,7 @@ from pipeline.student.student import Student
 from pipeline.tasks.base import Task
 
 WEIGHTS, OPTIMISER, CONFIG, CURVE = "student.safetensors", "optimiser.safetensors", "config.json", "curve.csv"
+ENVIRONMENTS = "environments.safetensors"
 
 
 class StudentError(ValueError):
@@ -29,6 +30,16 @@ def save_student(folder: Path, student: Student, config: Mapping[str, Any]) -> N
     write_bytes(folder / WEIGHTS, save(student.weights()))
     write_bytes(folder / OPTIMISER, save(student.optimiser()))
     write_bytes(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode())
+
+
+def save_environments(folder: Path, environments: Mapping[str, np.ndarray]) -> None:
+    """Write the running episodes (`Learner.environments`) beside the student, for the phase that goes on with them."""
+    write_bytes(folder / ENVIRONMENTS, save({k: np.ascontiguousarray(v) for k, v in environments.items()}))
+
+
+def load_environments(folder: Path) -> dict[str, np.ndarray] | None:
+    """The running episodes beside a student; None for one that was saved without. Raises StudentError if broken."""
+    return _arrays(folder / ENVIRONMENTS) if (folder / ENVIRONMENTS).is_file() else None
 
 
 def load_student(task: Task, folder: Path, train: Train | None = None) -> Student:

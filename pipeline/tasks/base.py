@@ -70,6 +70,8 @@ class Finished:
     success     bool[rows]   the episode that ended in this step reached the goal
     episode_return, episode_length  float32[rows], int32[rows]: of episodes that ended in this step, else of the
                 current episode so far, before the automatic reset
+    last_observation  one array per key, each [rows, ...]: what was observed at the end of the episodes that ended in
+                this step, which the batch's own observation no longer shows; of no meaning in other rows
     """
 
     reward: np.ndarray
@@ -78,6 +80,7 @@ class Finished:
     success: np.ndarray
     episode_return: np.ndarray
     episode_length: np.ndarray
+    last_observation: dict[str, np.ndarray]
 
     @property
     def done(self) -> np.ndarray:  # bool[rows]
@@ -205,9 +208,14 @@ class Task(ABC):
         return self.idle
 
     def teacher_policy(self, instruction: SoftInstruction, observation: Any) -> np.ndarray:
-        """Eq. 1 for a discrete task: probabilities [size]. The residual mass idles, as an unusable answer would."""
+        """Eq. 1 for a discrete task: probabilities [size]. The residual mass idles, as an unusable answer would.
+
+        Raises NotImplementedError for continuous actions, ValueError for a task without an idle action.
+        """
         if self.space.kind != "discrete":
             raise NotImplementedError(f"{self.name}: Eq. 1 for continuous actions is the task's own to define")
+        if self.idle is None:
+            raise ValueError(f"{self.name}: Task.idle is None; wanted the action that stands for doing nothing")
         policy = np.zeros(self.space.size)
         for share in instruction.shares:
             policy[self.follow_plan(share.plan, observation)] += share.prob

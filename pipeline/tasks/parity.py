@@ -98,6 +98,9 @@ def _differences(
     if finished is not None:
         for name in OUTCOMES:
             differing[name] = getattr(finished[0], name) != getattr(finished[1], name)
+        for name, wanted in finished[1].last_observation.items():
+            wrong = (finished[0].last_observation[name] != wanted).reshape(rows, -1).any(-1)
+            differing[f"last {name}"] = wrong & finished[1].done
     return differing
 
 

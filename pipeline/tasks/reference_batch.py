@@ -89,6 +89,7 @@ class ReferenceBatch(Batch):
             success=np.zeros(self.rows, bool),
             episode_return=np.zeros(self.rows, np.float32),
             episode_length=np.zeros(self.rows, np.int32),
+            last_observation={key: np.zeros_like(array) for key, array in self.observation.items()},
         )
         for row, action in enumerate(actions):
             self._actions[row].append(int(action))
@@ -101,7 +102,10 @@ class ReferenceBatch(Batch):
             finished.success[row] = done and bool(info.get("success", terminated and reward > 0))
             finished.episode_return[row] = self._return[row]
             finished.episode_length[row] = len(self._actions[row])
-            self._show(row, self._start(row, self._next_seed(row)) if done else observation)
+            if done:
+                self._write(observation, finished.last_observation, row)
+                observation = self._start(row, self._next_seed(row))
+            self._show(row, observation)
         return finished
 
     def option_policies(self, options: Sequence[Option]) -> Callable[[], np.ndarray]:
@@ -139,8 +143,7 @@ class ReferenceBatch(Batch):
 
     def _show(self, row: int, observation: Any) -> None:
         """Write an observation, its description and the teacher's policy into the batch's arrays."""
-        for key, array in self.observation.items():
-            array[row] = observation[key] if isinstance(observation, Mapping) else observation
+        self._write(observation, self.observation, row)
         description = self.task.describe(observation)
         if description not in self._numbers:
             self._numbers[description] = len(self.descriptions)
@@ -149,6 +152,12 @@ class ReferenceBatch(Batch):
         instruction = self.instructions.get(description.state_id)
         self.labelled[row] = instruction is not None
         self.teacher[row] = 0 if instruction is None else self.task.teacher_policy(instruction, observation)
+
+    @staticmethod
+    def _write(observation: Any, arrays: Mapping[str, np.ndarray], row: int) -> None:
+        """Write one environment's observation into its row of the arrays."""
+        for key, array in arrays.items():
+            array[row] = observation[key] if isinstance(observation, Mapping) else observation
 
     def state(self) -> dict[str, np.ndarray]:
         """Each running episode as its layout and its actions so far, which is exact where environments are.

@@ -57,6 +57,23 @@ def test_the_curve_goes_on_where_teaching_ended(root: Path) -> None:
     assert {row["label_miss_rate"] for row in rows[TINY.i2 :]} == {"0"}
 
 
+def test_episodes_go_on_through_the_phases(root: Path) -> None:
+    """Four iterations of 16 steps with a horizon of 150: fresh environments could not have counted one episode."""
+    long = {"schedules.tiny.i2": 12, "schedules.tiny.finetune": 2}
+    publish(root)
+    train(TASK, "llm4teach", params(long), root)
+    finetune(TASK, "llm4teach", params(long), root)
+    assert all(int(row["episodes"]) > 0 for row in curve(root, "final")[12:])
+    (students(root, "taught") / "0/environments.safetensors").unlink()  # a student that somebody sent
+    finetune(TASK, "llm4teach", params(long), root)
+    assert all(int(row["episodes"]) == 0 and not row["success"] for row in curve(root, "final")[12:])
+
+
+def test_episodes_of_other_settings_are_one_line(root: Path) -> None:
+    with pytest.raises(StudentError, match=r"environments\.safetensors: not the episodes of these settings"):
+        finetune(TASK, "llm4teach", params({"schedules.tiny.envs": 4}), root)
+
+
 def test_the_student_changes_and_the_taught_one_stays(root: Path) -> None:
     before = (students(root, "taught") / "0/student.safetensors").read_bytes()
     finetune(TASK, "llm4teach", params(), root)

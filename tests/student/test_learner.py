@@ -84,21 +84,88 @@ def test_phases_join():
 
 
 def test_means_are_those_of_ended_episodes():
-    """The first 160 steps of a horizon of 150: every environment's first episode ends once at the latest there."""
+    """Two iterations of 160 steps, of which the second counts: it begins when every first episode has ended."""
     long = TINY.model_copy(update={"horizon": 160, "lr": 1e-9})
     one = learner(published(), schedule=long)
-    row = one.iterate()
+    fresh = one.iterate()
     b = one._buffers
-    ends = np.argwhere(b.dones)
-    assert len(ends) >= 8
+    assert (b.terminated | b.truncated).sum() >= 8
+    assert fresh["episodes"] == 0
+    assert np.isnan([fresh["success"], fresh["episode_return"], fresh["episode_length"]]).all()
+    last = [int(np.flatnonzero((b.terminated | b.truncated)[:, k])[-1]) - 160 for k in range(8)]
+    row = one.iterate()
+    ends = np.argwhere(b.terminated | b.truncated)
+    assert row["episodes"] == len(ends) >= 8
     assert row["episode_length"] == np.mean([b.episode_lengths[t, k] for t, k in ends])
     assert row["episode_return"] == pytest.approx(np.mean([b.episode_returns[t, k] for t, k in ends]))
     assert row["success"] == np.mean([b.successes[t, k] for t, k in ends])
     for k in range(8):  # lengths are the distances between ends
         steps = [t for t, row in ends if row == k]
-        assert np.diff([-1, *steps]).tolist() == [b.episode_lengths[t, k] for t in steps]
-    short = learner(published(), schedule=TINY.model_copy(update={"horizon": 4}))
-    assert np.isnan(short.iterate()["success"])  # no episode can have ended
+        assert np.diff([last[k], *steps]).tolist() == [b.episode_lengths[t, k] for t in steps]
+
+
+def test_episodes_count_once_no_environment_is_young():
+    """Horizon 150, 40 steps an iteration: before the fifth, the slowest first episodes have not had their time."""
+    rows = curve(learner(published()))
+    assert column(rows, "episodes")[:4] == [0] * 4
+    assert np.isnan(column(rows, "success")[:4]).all()
+    assert sum(column(rows, "episodes")[4:]) >= 8  # the slowest second ones end with step 300
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_episodes_go_on_when_the_teacher_leaves(student):
+    taught = learner(published(), student=student)
+    curve(taught)
+    alone = learner(None, student=student, phase="finetune")
+    fresh = alone.batch.observation["map"].copy()
+    alone.load_environments(taught.environments())  # 320 steps old: the third episodes end by step 450
+    np.testing.assert_array_equal(alone.batch.observation["map"], taught.batch.observation["map"])
+    assert (alone.batch.observation["map"] != fresh).any()
+    assert sum(column(curve(alone), "episodes")) > 0  # no environment is young
+    same, other = learner(published(), seed=3), learner(None, phase="finetune", seed=3)
+    np.testing.assert_array_equal(same.batch.observation["map"], other.batch.observation["map"])
+
+
+@pytest.mark.parametrize("truncation", ["terminal", "bootstrap"])
+def test_what_follows_the_horizon(truncation):
+    """Episodes of four steps in which nothing succeeds: the horizon cuts each off, after its own last observation."""
+    schedule = TINY.model_copy(update={"horizon": 6, "truncation": truncation, "minibatch": 48})
+    one = learner(None, schedule=schedule)
+    one.batch._horizon = 4
+    seen = []
+    step = one.batch.step
+
+    def watched(actions):
+        finished = step(np.zeros_like(actions))  # only turning
+        seen.append(finished.last_observation["map"].copy())
+        return finished
+
+    one.batch.step = watched
+    values = []
+    update = one.student.update
+
+    def before(rollout, *rest):
+        values.append(value_of(one.student, seen[3]))
+        return update(rollout, *rest)
+
+    one.student.update = before
+    one.iterate()
+    b = one._buffers
+    assert b.truncated[3].all()
+    assert not b.terminated.any()
+    expected = values[0] if truncation == "bootstrap" else np.zeros(8)
+    np.testing.assert_allclose(b.end_values[3], expected, rtol=1e-6)
+    assert not b.end_values[[0, 1, 2, 4, 5]].any()
+    np.testing.assert_allclose(b.advantages[3], 0.99 * expected - b.values[3], rtol=1e-5, atol=1e-7)
+
+
+def value_of(student, maps):
+    """The student's value of each map, float32[rows]."""
+    features = student.features(len(maps))
+    student.encode({"map": maps}, features)
+    actions, log_probs, values = np.zeros(len(maps), np.int64), *np.zeros((2, len(maps)), np.float32)
+    student.act(features, None, actions, log_probs, values)
+    return values
 
 
 @pytest.mark.parametrize("student", STUDENTS)

@@ -289,4 +289,5 @@ def test_memory_per_environment():
 
 def _arrays(batch):
     finished = batch.step(np.zeros(100, np.int64))
-    return [batch._worlds, batch.description, batch.labelled, batch.teacher] + [getattr(finished, n) for n in OUTCOMES]
+    shown = [batch._worlds, batch.description, batch.labelled, batch.teacher, *finished.last_observation.values()]
+    return shown + [getattr(finished, name) for name in OUTCOMES]

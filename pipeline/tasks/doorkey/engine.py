@@ -24,6 +24,7 @@ from pipeline.tasks.doorkey.worlds import (
     KINDS,
     LAVA_CELL,
     NOWHERE,
+    OPEN_DOOR,
     OTHER_KEY,
     WORLD,
     list_codes,
@@ -69,6 +70,8 @@ def _act(w, action):
             show(w, front)
             show(w, here)
     elif action == TOGGLE and kind == DOOR and w.held == 1:
+        w.cells[front] = OPEN_DOOR
+        show(w, front)
         return 1
     return 0
 
@@ -108,7 +111,7 @@ def _follow(worlds, descriptions, steps, policies):
 @compiled
 def _advance(
     worlds, kind, split, horizon, actions, rng, pool, descriptions, labelled, policies, steps, shares, counts,
-    reward, terminated, truncated, success, returns, lengths,
+    reward, terminated, truncated, success, returns, lengths, last_shown,
 ):  # fmt: skip
     """One action in every world; worlds whose episode ends start their next one."""
     for i in range(worlds.shape[0]):
@@ -123,12 +126,12 @@ def _advance(
         truncated[i] = w.steps >= horizon
         returns[i] = w.total
         lengths[i] = w.steps
+        look(w)
+        show_agent(w)
         if terminated[i] or truncated[i]:
+            last_shown[i] = w.shown
             next_layout(w, kind, split, worlds.shape[0], rng, pool)
             first_look(w)
-        else:
-            look(w)
-            show_agent(w)
         _observe(w, i, descriptions, labelled, policies, steps, shares, counts)
 
 
@@ -172,6 +175,7 @@ class DoorKeyBatch(Batch):
             success=np.zeros(size, np.bool_),
             episode_return=np.zeros(size, np.float32),
             episode_length=np.zeros(size, np.int32),
+            last_observation={"map": np.zeros_like(self.observation["map"])},
         )
         self.reset()
 
@@ -194,6 +198,7 @@ class DoorKeyBatch(Batch):
         _advance(
             self._worlds, self._kind, self._split, self._horizon, actions, *self._scratch, *self._labels,
             f.reward, f.terminated, f.truncated, f.success, f.episode_return, f.episode_length,
+            f.last_observation["map"].reshape(self.rows, 100, 4),
         )  # fmt: skip
         return f
 
@@ -229,6 +234,7 @@ class DoorKeyBatch(Batch):
         f = self._finished
         arrays = [self._worlds, self.description, self.labelled, self.teacher]
         arrays += [f.reward, f.terminated, f.truncated, f.success, f.episode_return, f.episode_length]
+        arrays += f.last_observation.values()
         return sum(array.nbytes for array in arrays) // self.rows
 
 

@@ -18,6 +18,7 @@ from pipeline.tasks.doorkey.worlds import (
     KEY,
     LAVA_CELL,
     NOWHERE,
+    OPEN_DOOR,
     OTHER_KEY,
     RED,
     UNSEEN,
@@ -54,6 +55,9 @@ def show(w, cell):
     elif kind == DOOR:
         colour = w.colour
         state = 2  # locked: an episode ends when its door opens
+    elif kind == OPEN_DOOR:
+        kind_shown = DOOR
+        colour = w.colour
     elif kind == KEY:
         colour = w.colour
     elif kind == OTHER_KEY:
@@ -70,10 +74,9 @@ def show(w, cell):
 
 @compiled
 def show_agent(w):
-    """Draw the agent, and what it holds, at its cell."""
-    if w.held:
-        w.shown[w.agent, 0] = KEY
-        w.shown[w.agent, 1] = w.colour if w.held == 1 else RED
+    """Draw the agent at its cell, with what it holds and nothing else, not even the lava that it has entered."""
+    w.shown[w.agent, 0] = KEY if w.held else EMPTY
+    w.shown[w.agent, 1] = 0 if w.held == 0 else w.colour if w.held == 1 else RED
     w.shown[w.agent, 3] = w.direction
 
 

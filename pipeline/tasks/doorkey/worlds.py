@@ -16,8 +16,8 @@ KINDS = {"SimpleDoorKey": SIMPLE, "LavaDoorKey": LAVA, "ColoredDoorKey": COLORED
 
 UNSEEN, EMPTY, WALL, DOOR, KEY, LAVA_CELL = 0, 1, 2, 4, 5, 9
 """MiniGrid's object indices; `KEY` is the key that fits."""
-OTHER_KEY = 6
-"""The red key of ColoredDoorKey: a cell kind of this engine only, shown as a key."""
+OTHER_KEY, OPEN_DOOR = 6, 7
+"""The red key of ColoredDoorKey and a door that was opened: cell kinds of this engine only, shown as key and door."""
 
 GREY, RED, BLUE = 5, 0, 2
 SORTED_COLOURS = (2, 1, 5, 3, 0, 4)
