@@ -17,7 +17,7 @@ from pipeline.tables import LABELS, TableError, read_table, write_table
 from pipeline.tasks.base import UnknownTask
 from stages.train import train
 
-STUDENT = {"student.safetensors", "optimiser.safetensors", "config.json", "curve.csv"}
+STUDENT = {"student.safetensors", "optimiser.safetensors", "config.json", "curve.csv", "environments.safetensors"}
 TINY = params().schedule
 
 
