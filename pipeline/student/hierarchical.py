@@ -7,14 +7,23 @@ w, a network of the student's kind trained from scratch alongside it, weighs the
 
 In each iteration the student learns as with an LLM (Eq. 2, the same annealing), with pi_mix in the place of pi_T. The
 mixture is that of the iteration's start and stays fixed meanwhile, as a teacher's advice does. Then w improves by the
-RL objective itself: PPO's clipped surrogate (Schulman et al. 2017, Eq. 7) with pi_mix's own likelihood of the actions
-that the student took, against the student's when it took them, and the same advantages. So weight moves to the options
-whose advice turned out better than what the student does on average; an action that no option advises moves nothing.
-An entropy bonus with the student's own weight keeps w from settling early.
+RL objective itself, PPO's clipped surrogate (Schulman et al. 2017, Eq. 7) of pi_mix, with the student's advantages. The
+student took the actions, so each counts by its likelihood under the old mixture over that under the student, at most 1
+(V-trace's truncation, Espeholt et al. 2018). The clipping leaves pi_mix free between the old mixture and the student
+that acted, and by a fifth beyond either (`clip`): every action that an option advises moves the weights from the
+first iteration on, however far the mixture still is from the student. So weight moves to the options whose advice
+turned out better than what the student does on average; an action that no option advises moves nothing. An entropy
+bonus with the student's own weight keeps w from settling early. After the annealing w is dropped.
 
-The paper's release trains w through the kickstarting loss alone, which draws the mixture towards the student and is
-infinite for deterministic options such as these; the student's loss here is the same for all methods, which makes
-their comparison one of teachers. After the annealing the policy-over-teachers is dropped.
+What differs from Matthews et al. and the code they released:
+
+- Theirs trains w by the kickstarting loss alone, KL(student || pi_mix) with the gradient also through w, which draws
+  the mixture towards the student; a second loss, KL(uniform || w), keeps w even. V-trace's RL term is of the student
+  only. With deterministic options, as here and in the LLM4Teach paper, that KL is infinite.
+- Their student takes KL(student || pi_mix); here it takes Eq. 2's KL(pi_mix || student) as from any other teacher, so
+  that methods differ in the teacher alone. In both, the student acts.
+- Theirs is a second head on the student's network, and the loss never fades entirely. Here w is a network of its own,
+  an option that cannot act in a state has no weight there, and Eq. 3 ends the teaching.
 """
 
 from __future__ import annotations
@@ -53,17 +62,25 @@ def log_weights(scores: Tensor, policies: Tensor) -> Tensor:
     return scores.masked_fill(~can_act, -torch.inf).log_softmax(-1)
 
 
-def mixture_surrogate(
-    weights: Tensor, policies: Tensor, actions: Tensor, log_probs: Tensor, advantages: Tensor, clip: float
-) -> Tensor:
-    """PPO's clipped surrogate of the mixture against the behaviour, to be minimised.
+def mixed(weights: Tensor, policies: Tensor) -> Tensor:
+    """pi_mix [rows, actions] from w [rows, options] and the options' policies [rows, options, actions]."""
+    return torch.einsum("rk,rka->ra", weights, policies)
 
-    weights [rows, options]; policies [rows, options, actions]; actions int64 [rows]; log_probs of them under the
-    behaviour, and advantages: [rows].
+
+def mixture_surrogate(probs: Tensor, old_probs: Tensor, log_probs: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """PPO's clipped surrogate of the mixture on actions that the student took, to be minimised; a scalar.
+
+    probs, old_probs  of those actions, under the mixture and under that of the iteration's start: [rows]
+    log_probs         of them under the student when it took them: [rows]
+    advantages        [rows]
+
+    A row's ratio probs / old_probs counts by old_probs / student, truncated at 1 as in V-trace (Espeholt et al. 2018,
+    Section 4.1): together, probs over the larger of the two. Actions that no option advises have all of them zero.
     """
-    advised = policies.gather(-1, actions[:, None, None].expand(-1, policies.shape[1], 1)).squeeze(-1)
-    ratio = (weights * advised).sum(-1) / log_probs.exp()
-    return -torch.min(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+    student = log_probs.exp()
+    lower, upper = torch.minimum(old_probs, student), torch.maximum(old_probs, student)
+    clipped = probs.clamp((1 - clip) * lower, (1 + clip) * upper)
+    return -(torch.min(probs * advantages, clipped * advantages) / upper).mean()
 
 
 class PolicyOverTeachers:
@@ -101,29 +118,34 @@ class PolicyOverTeachers:
         given = torch.from_numpy(policies).to(self._device)
         with torch.no_grad():
             weights = log_weights(self._scores(self._observed(features)), given).exp()
-            teacher[:] = torch.einsum("rk,rka->ra", weights, given).cpu().numpy()
+            teacher[:] = mixed(weights, given).cpu().numpy()
         labelled[:] = policies.any((1, 2))
 
     def update(self, rollout: Rollout, policies: np.ndarray, orders: np.ndarray, settings: UpdateSettings) -> None:
-        """The RL objective over a rollout, in the given orders (int64[epochs, rows]); see the module's head."""
+        """The RL objective over a rollout, in the given orders (int64[epochs, rows]); see the module's head.
+
+        rollout   its teacher is what `mix` filled in: the mixture of the iteration's start
+        policies  float32[rows, options, actions], as they were given to `mix`
+        """
         features = self._observed(rollout.features)
-        given = torch.from_numpy(policies).to(self._device)
-        columns = [
+        given, old_mixture, taken, log_probs, advantages = (
             torch.from_numpy(column).to(self._device)
-            for column in (rollout.actions, rollout.log_probs, rollout.advantages)
-        ]
+            for column in (policies, rollout.teacher, rollout.actions, rollout.log_probs, rollout.advantages)
+        )
+        taken = taken[:, None]
+        old_probs = old_mixture.gather(-1, taken).squeeze(-1)
         for group in self._adam.param_groups:
             group["lr"] = settings.learning_rate
         for order in torch.from_numpy(orders).to(self._device):
             for rows in order.split(settings.minibatch):
                 if len(rows) < settings.minibatch:
                     continue
-                actions, old_log_probs, advantages = (column[rows] for column in columns)
                 scores = self._scores({name: tensor[rows] for name, tensor in features.items()})
                 logs = log_weights(scores, given[rows])
                 weights = logs.exp()
+                probs = mixed(weights, given[rows]).gather(-1, taken[rows]).squeeze(-1)
                 surrogate = mixture_surrogate(
-                    weights, given[rows], actions, old_log_probs, normalised(advantages), settings.clip
+                    probs, old_probs[rows], log_probs[rows], normalised(advantages[rows]), settings.clip
                 )
                 entropy = -(weights * logs.clamp(min=-100)).sum(-1).mean()  # 0 * -inf counts as nothing
                 self._adam.zero_grad()
