@@ -1,8 +1,9 @@
 """Are the methods tuned alike? The same grid of settings for each, judged on validation layouts.
 
-Every method tries every learning rate with every entropy bonus, by seed and task, for as many steps as in the
-experiment `methods`. A setting's score is its mean success: over training (how fast it learns) and over 500
-validation layouts at the end, half and half, over all tasks. No test layout is looked at.
+Every method tries every combination of the grid's values, by seed and task, for as many steps as in the experiment
+`methods`. A setting's score is its mean success: over training (how fast it learns) and over 500 validation layouts at
+the end, half and half, over all tasks. No test layout is looked at. Whoever gives a method a grid of its own
+(`--method`, `--grid`) gives it as many settings as the others have.
 
 JSON: per method, every setting with its score and its figures by task, best first.
 """
@@ -10,6 +11,7 @@ JSON: per method, every setting with its score and its figures by task, best fir
 from __future__ import annotations
 
 import itertools
+import json
 import multiprocessing
 import os
 import sys
@@ -45,6 +47,22 @@ def methods() -> dict[str, Variant]:
     }
 
 
+def combinations(grid: list[str]) -> list[dict[str, float]]:
+    """Every combination of a grid's values: ["lr=0.002,0.004", "clip=0.2"] has two.
+
+    Keys are a schedule's; `taught` stands for i1 and i2 together. Raises ValueError for anything else.
+    """
+    axes = []
+    for axis in grid:
+        key, _, values = axis.partition("=")
+        numbers = [json.loads(value) for value in values.split(",")]
+        axes.append([{"i1": n, "i2": n} if key == "taught" else {key: n} for n in numbers])
+    settings = [{key: value for part in parts for key, value in part.items()} for parts in itertools.product(*axes)]
+    for setting in settings:
+        applied(read_params(None, "egocentric").schedule, setting)
+    return settings
+
+
 def score(job: Job) -> tuple[float, float]:
     """Mean success over one training, and on validation layouts at its end."""
     variant, name, setting, seed = job
@@ -66,14 +84,24 @@ def score(job: Job) -> tuple[float, float]:
 def main() -> None:
     parser = common_options(__doc__)
     parser.add_argument("--method", action="append", choices=list(methods()), help="may be repeated (default: all)")
-    parser.add_argument("--lr", type=float, nargs="+", default=[2e-3, 4e-3, 8e-3])
-    parser.add_argument("--entropy", type=float, nargs="+", default=[0.003, 0.01, 0.03])
+    parser.add_argument(
+        "--grid",
+        nargs="+",
+        metavar="KEY=VALUE,…",
+        default=["lr=0.002,0.004,0.008", "entropy=0.003,0.01,0.03"],
+        help="a schedule's keys (`taught`: i1 and i2 together) and what to try for each (default: %(default)s)",
+    )
+    parser.add_argument("--steps", type=int, help="environment steps of each run (default: as in `methods`)")
     parser.add_argument("--seed", type=int, nargs="+", default=[100], help="that no experiment uses (default: 100)")
     args = parser.parse_args()
     tasks, chosen = chosen_tasks(args), args.method or list(methods())
-    settings = [{"lr": lr, "entropy": entropy} for lr, entropy in itertools.product(args.lr, args.entropy)]
+    try:
+        settings = combinations(args.grid)
+    except ValueError as error:
+        parser.error(f"argument --grid: {error}")
+    length = {} if args.steps is None else {"steps": args.steps}
     jobs = [
-        (methods()[method], task, setting, seed)
+        (methods()[method], task, setting | length, seed)
         for method in chosen
         for setting in settings
         for task in tasks
@@ -97,9 +125,10 @@ def main() -> None:
         results.append({"method": method, "settings": tried})
         for one in tried:
             figures = [f"{one[task]['training']:.1%} / {one[task]['validation']:.1%}" for task in tasks]
-            rows.append([method, f"{one['lr']:g}", f"{one['entropy']:g}", f"{one['score']:.2%}", *figures])
+            values = [f"{one[key]:g}" for key in settings[0]]
+            rows.append([method, *values, f"{one['score']:.2%}", *figures])
     report(
-        ("method", "lr", "entropy", "score", *(f"{task}: training / validation" for task in tasks)),
+        ("method", *settings[0], "score", *(f"{task}: training / validation" for task in tasks)),
         rows,
         results,
         args.json,
