@@ -10,12 +10,12 @@ mixture is that of the iteration's start and stays fixed meanwhile, as a teacher
 RL objective itself, PPO's clipped surrogate (Schulman et al. 2017, Eq. 7) of pi_mix, with the student's advantages. The
 student took the actions, so each counts by its likelihood under the old mixture over that under the student, at most 1
 (V-trace's truncation, Espeholt et al. 2018). The clipping leaves pi_mix free between the old mixture and the student
-that acted, and by a fifth beyond either (`clip`): every action that an option advises moves the weights from the
-first iteration on, however far the mixture still is from the student. So weight moves to the options whose advice
-turned out better than what the student does on average; an action that no option advises moves nothing. An entropy
-bonus with the student's own weight keeps w from settling early. After the annealing w is dropped.
+that acted, and by a fifth beyond either (`clip`): an action that some options advise and others do not moves the
+weights from the first iteration on, however far the mixture still is from the student. So weight moves to the options
+whose advice turned out better than what the student does on average; an action that no option advises moves nothing.
+An entropy bonus with the student's own weight keeps w from settling early. After the annealing w is dropped.
 
-What differs from Matthews et al. and the code they released:
+What differs from the code that Matthews et al. released:
 
 - Theirs trains w by the kickstarting loss alone, KL(student || pi_mix) with the gradient also through w, which draws
   the mixture towards the student; a second loss, KL(uniform || w), keeps w even. V-trace's RL term is of the student
