@@ -6,7 +6,7 @@ Modules that take long to load are imported by the command that needs them, so `
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from stages.teacher import app as teacher_app
 
 if TYPE_CHECKING:
     from pipeline.params import Params
+    from pipeline.tasks.base import Split
 
 app = typer.Typer(
     cls=PlainGroup,
@@ -101,23 +102,32 @@ def evaluate(
     layouts: Annotated[
         str | None, typer.Option(help="With --student: layout seeds such as 0-99 or 3,17 (default: the held-out ones).")
     ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(help="With --student: only layouts of this split; those of test and validation are held out."),
+    ] = None,
 ) -> None:
-    """Play held-out layouts with the students, or with the teacher alone (method llm); or with one saved student."""
-    from stages.evaluate import evaluate as stage
-    from stages.evaluate import evaluate_saved, in_words
+    """Play held-out layouts with the students, or with the teacher alone (method llm); or with one saved student.
 
+    `--student FOLDER --split test` plays held-out layouts; `--layouts 0-999` any, and says how many are training ones.
+    """
+    from stages.evaluate import evaluate as stage
+    from stages.evaluate import evaluate_saved, in_words, layouts_in_words
+
+    counts: dict[Split, int] = {}
     if student is not None:
-        metrics = evaluate_saved(task, student, layouts, _load(params))
-    elif layouts is not None:
-        raise typer.BadParameter("--layouts goes with --student; the stage itself plays the held-out layouts")
+        metrics, counts = evaluate_saved(task, student, layouts, split, _load(params))
+    elif layouts is not None or split is not None:
+        raise typer.BadParameter("--layouts and --split go with --student; the stage itself plays the held-out layouts")
     else:
         metrics = stage(task, _trained(method, "llm"), _load(params))
     if as_json:
         import json
 
-        print(json.dumps(metrics))
+        print(json.dumps({**metrics, "layouts": counts} if counts else metrics))
     else:
-        print("\n".join(in_words(f"{task} {student or method}", metrics)))
+        lines = in_words(f"{task} {student or method}", metrics)
+        print("\n".join([*lines, layouts_in_words(counts)] if counts else lines))
 
 
 @app.command()
@@ -192,11 +202,15 @@ def tasks(as_json: JsonOption = False) -> None:
 
     found = [get_task(name) for name in task_names()]
     if as_json:
-        rows = [{"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size} for t in found]
+        rows = [
+            {"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size, "held_out": t.held_out}
+            for t in found
+        ]
         print(json.dumps(rows))
     else:
         for task in found:
-            print(f"{task.name:20} {task.suite}, {task.horizon} steps, {task.space.size} {task.space.kind} actions")
+            actions = f"{task.space.size} {task.space.kind} actions"
+            print(f"{task.name:20} {task.suite}, {task.horizon} steps, {actions}; held out: {task.held_out}")
 
 
 if __name__ == "__main__":

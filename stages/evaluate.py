@@ -15,7 +15,7 @@ from pipeline.params import Params, ParamsError
 from pipeline.report.episodes import summaries
 from pipeline.student.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.base import SPLITS, Split, get_task
 
 MOST_LAYOUTS = 100_000
 
@@ -49,22 +49,34 @@ def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -
     return metrics
 
 
-def evaluate_saved(task_name: str, folder: Path, layouts: str | None, params: Params) -> dict[str, Any]:
-    """Play layouts with one saved student and write nothing; returns the metrics by way of acting.
+def evaluate_saved(
+    task_name: str, folder: Path, layouts: str | None, split: Split | None, params: Params
+) -> tuple[dict[str, Any], dict[Split, int]]:
+    """Play layouts with one saved student and write nothing.
 
-    layouts  seeds in words, see `layout_seeds`; None for the held-out layouts of the `evaluate` stage
+    Returns the metrics by way of acting, and how many of the layouts are of each split.
+
+    layouts  seeds in words, see `layout_seeds`; None: the first `evaluate.episodes` of the split
+    split    plays layouts of this split only; None: all that `layouts` names, or test ones
     Raises UnknownTask, ParamsError, FileNotFoundError, StudentError for what a user can mend.
     """
     task, settings = get_task(task_name), params.evaluate
-    seeds = evaluation_layouts(task, settings.episodes) if layouts is None else layout_seeds(layouts)
+    seeds = evaluation_layouts(task, settings.episodes, split or "test") if layouts is None else layout_seeds(layouts)
+    splits = np.array(task.splits(seeds))
+    if split is not None:
+        seeds, splits = seeds[splits == split], splits[splits == split]
+    if not len(seeds):
+        raise ParamsError(f"--split: none of the layouts {layouts} is a {split} one")
     student = load_student(task, folder)
-    about = {"task": task_name, "method": read_config(folder).get("method", "student"), "seed": 0, "split": "any"}
+    about = {"task": task_name, "method": read_config(folder).get("method", "student"), "seed": 0}
     rows = [
-        {**about, **row}
+        {**about, "split": str(where), **row}
         for acting in settings.acting
-        for row in evaluate_student(task, student, seeds, acting, settings.seed)
+        for where, row in zip(splits, evaluate_student(task, student, seeds, acting, settings.seed), strict=True)
     ]
-    return {summary.acting: summary.metrics() for summary in summaries(pa.Table.from_pylist(rows, schema=EPISODES))}
+    table = pa.Table.from_pylist(rows, schema=EPISODES)
+    counts = {where: int((splits == where).sum()) for where in SPLITS}
+    return {summary.acting: summary.metrics() for summary in summaries(table)}, counts
 
 
 def layout_seeds(words: str) -> np.ndarray:
@@ -90,3 +102,9 @@ def in_words(who: str, metrics: dict[str, Any]) -> list[str]:
         f"{values['success_high']:.1%}), length {values['length']:.1f}, return {values['return']:.2f}"
         for acting, values in metrics.items()
     ]
+
+
+def layouts_in_words(counts: dict[Split, int]) -> str:
+    """How many layouts of each split were played."""
+    played = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
+    return f"layouts: {played}" + ("; --split test plays held-out ones only" if counts["train"] else "")

@@ -37,7 +37,8 @@ def play(task_name: str, layout: int, student: Path | None = None) -> bool:
     observation, _ = env.reset(seed=layout)
     steps, total = 0, 0.0
     with _single_keys() as pressed:
-        print(f"{task_name}, layout {layout}: {'any key: next step' if choose else legend + '; arrows'}; q quit")
+        what = "any key: next step" if choose else f"{legend}; arrows"
+        print(f"{task_name}, layout {layout} ({task.split(layout)} split): {what}; q quit")
         print(task.sketch(observation), flush=True)
         for key in pressed:
             action = choose(observation) if choose else _action(key, keys, names)

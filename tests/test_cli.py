@@ -170,11 +170,18 @@ def test_check_says_what_is_in_the_params() -> None:
 @pytest.mark.usefixtures("folder")
 def test_tasks_are_listed_for_people_and_programs() -> None:
     listed = json.loads(run("tasks", "--json").stdout)
-    assert listed[0] == {"name": "SimpleDoorKey", "suite": "doorkey", "horizon": 150, "actions": 7}
-    assert listed[3] == {"name": "DivergedDoorKey", "suite": "doorkey", "horizon": 60, "actions": 7}
+    assert listed[0] == {
+        "name": "SimpleDoorKey", "suite": "doorkey", "horizon": 150, "actions": 7,
+        "held_out": "other worlds (rooms with their objects) than in training",
+    }  # fmt: skip
+    assert listed[3] == {
+        "name": "DivergedDoorKey", "suite": "doorkey", "horizon": 60, "actions": 7,
+        "held_out": "41 validation and 57 test worlds of 512, with 252 starts each",
+    }  # fmt: skip
     lines = run("tasks").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [task["name"] for task in listed]
     assert "7 discrete actions" in lines[0]
+    assert lines[3].endswith(f"; held out: {listed[3]['held_out']}")
 
 
 def test_summary_prints_the_last_reports_table_and_where_its_page_is(folder: Path) -> None:

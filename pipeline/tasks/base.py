@@ -165,6 +165,8 @@ class Task(ABC):
     cell_kinds: np.ndarray | None = None
     """For tasks whose observation is a MiniGrid map: uint8[11 objects, 6 colours], which kind of cell each is to the
     egocentric student (1..5, or 0 for nothing)."""
+    held_out: str = "other layouts than in training"
+    """What the layouts of the validation and test splits are, in words, for `llm4teach tasks`."""
 
     @abstractmethod
     def make_env(self, render_mode: str | None = None) -> Any:
@@ -181,6 +183,22 @@ class Task(ABC):
     @abstractmethod
     def layout_code(self, seed: int) -> int:
         """A non-negative 63-bit number that is equal for two seeds exactly if their layouts are."""
+
+    def world_code(self, seed: int) -> int:
+        """A non-negative 63-bit number that is equal for two seeds exactly if their layouts share their world.
+
+        A world is what an agent could recognise from training: a layout without where the agent starts. All layouts
+        of a world are in one split. For a task that doesn't say otherwise, each layout is a world of its own.
+        """
+        return self.layout_code(seed)
+
+    def split(self, seed: int) -> Split:
+        """Which split the seed's layout is in."""
+        return split_of(self.world_code(seed))
+
+    def splits(self, seeds: np.ndarray) -> list[Split]:
+        """Which split each seed's layout is in; seeds uint32[count]."""
+        return [self.split(int(seed)) for seed in seeds]
 
     @abstractmethod
     def make_batch(
@@ -227,17 +245,19 @@ class Task(ABC):
 
         Raises ValueError if 200 x count seeds hold too few such layouts.
         """
-        return distinct_layouts(
-            ((seed, self.layout_code(seed)) for seed in range(start, start + 200 * count)), split, count
-        )
+        seeds = range(start, start + 200 * count)
+        return distinct_layouts(((seed, self.layout_code(seed), self.world_code(seed)) for seed in seeds), split, count)
 
 
-def distinct_layouts(candidates: Iterator[tuple[int, int]], split: Split, count: int) -> np.ndarray:
-    """From pairs of seed and layout code, the first `count` seeds of different layouts in a split; uint32[count]."""
+def distinct_layouts(candidates: Iterator[tuple[int, int, int]], split: Split, count: int) -> np.ndarray:
+    """The first `count` seeds of different layouts in a split; uint32[count].
+
+    candidates  seed, layout code and world code of each
+    """
     codes: set[int] = set()
     seeds: list[int] = []
-    for seed, code in candidates:
-        if code not in codes and split_of(code) == split:
+    for seed, code, world in candidates:
+        if code not in codes and split_of(world) == split:
             codes.add(code)
             seeds.append(seed)
             if len(seeds) == count:
@@ -253,9 +273,9 @@ def mix64(x: int) -> int:
     return z ^ (z >> 31)
 
 
-def split_of(layout_code: int) -> Split:
-    """Which split a layout belongs to: 80% train, 10% validation, 10% test, by a hash of the layout."""
-    tenth = mix64(layout_code) % 10
+def split_of(world_code: int) -> Split:
+    """Which split a world belongs to, with all its layouts: 80% train, 10% validation, 10% test, by a hash."""
+    tenth = mix64(world_code) % 10
     return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 
 

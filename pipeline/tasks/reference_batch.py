@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, SoftInstruction
-from pipeline.tasks.base import Batch, Finished, Split, Task, mix64, split_of
+from pipeline.tasks.base import Batch, Finished, Split, Task, mix64
 
 SEEDS = 1 << 32
 """Seeds of layouts are below this."""
@@ -130,7 +130,7 @@ class ReferenceBatch(Batch):
         for _ in range(LONGEST_SEARCH):
             seed = (self._base + row + int(self._tried[row]) * self.rows) % SEEDS
             self._tried[row] += 1
-            if self.split is None or split_of(self.task.layout_code(seed)) == self.split:
+            if self.split is None or self.task.split(seed) == self.split:
                 return seed
         raise RuntimeError(f"{self.task.name}: no {self.split} layout among {LONGEST_SEARCH} seeds")
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tiny import TASK, llm4teach, params, publish, write_params
 
-from pipeline.evaluation import evaluate_student
+from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.params import ParamsError
 from pipeline.statistics import wilson_interval
 from pipeline.student.saved import StudentError, load_student
 from pipeline.tables import EPISODES, read_table
-from pipeline.tasks.base import get_task, split_of
+from pipeline.tasks.base import SPLITS, get_task
 from stages.evaluate import evaluate, evaluate_saved, layout_seeds
 from stages.finetune import finetune
 from stages.train import train
@@ -46,9 +46,9 @@ def test_each_held_out_layout_is_played_once_per_way_of_acting(root: Path, metho
     assert len(found) == 2 * EPISODES_EACH
     for acting in ("sampled", "argmax"):
         mine = [row for row in found if row["acting"] == acting]
-        codes = [task.layout_code(row["layout_seed"]) for row in mine]
-        assert len(set(codes)) == EPISODES_EACH
-        assert {split_of(code) for code in codes} == {"test"}
+        seeds = [row["layout_seed"] for row in mine]
+        assert len({task.layout_code(seed) for seed in seeds}) == EPISODES_EACH
+        assert {task.split(seed) for seed in seeds} == {"test"}
         successes = sum(row["success"] for row in mine)
         assert metrics[acting]["success"] == successes / EPISODES_EACH
         low, high = wilson_interval(successes, EPISODES_EACH)
@@ -110,13 +110,36 @@ def test_what_is_missing_or_too_much_is_told(root: Path, tmp_path: Path, monkeyp
 def test_a_saved_student_plays_any_layouts(root: Path) -> None:
     folder = root / "data/students" / TASK / "llm4teach/final/0"
     evaluate(TASK, "llm4teach", params(), root)
-    held_out = evaluate_saved(TASK, folder, None, params())
+    held_out, counts = evaluate_saved(TASK, folder, None, None, params())
     assert held_out == json.loads((root / "data/evaluations" / TASK / "llm4teach.json").read_text())
-    some = evaluate_saved(TASK, folder, "3,10-12", params())["sampled"]
+    assert counts == {"train": 0, "validation": 0, "test": EPISODES_EACH}
+    some = evaluate_saved(TASK, folder, "3,10-12", None, params())[0]["sampled"]
     task = get_task(TASK)
     played = evaluate_student(task, load_student(task, folder), np.array([3, 10, 11, 12], np.uint32), "sampled", 0)
     assert some["success"] == np.mean([row["success"] for row in played])
     assert some["length"] == np.mean([row["episode_length"] for row in played])
+
+
+def test_layouts_are_told_apart_by_split(root: Path) -> None:
+    folder = root / "data/students" / TASK / "llm4teach/final/0"
+    task = get_task(TASK)
+    splits = [task.split(seed) for seed in range(40)]
+    counts = {split: splits.count(split) for split in SPLITS}
+    assert all(counts.values())
+    assert evaluate_saved(TASK, folder, "0-39", None, params())[1] == counts
+    for split in SPLITS:
+        nothing_else = {other: counts[other] * (other == split) for other in SPLITS}
+        metrics, played = evaluate_saved(TASK, folder, "0-39", split, params())
+        assert played == nothing_else
+        assert metrics["argmax"]["episodes"] == counts[split]
+    first = evaluation_layouts(task, EPISODES_EACH, "validation")
+    played = evaluate_student(task, load_student(task, folder), first, "sampled", 0)
+    metrics, counts = evaluate_saved(TASK, folder, None, "validation", params())
+    assert counts == {"train": 0, "validation": EPISODES_EACH, "test": 0}
+    assert metrics["sampled"]["length"] == np.mean([row["episode_length"] for row in played])
+    trained_on = splits.index("train")
+    with pytest.raises(ParamsError, match=f"--split: none of the layouts {trained_on} is a test one"):
+        evaluate_saved(TASK, folder, str(trained_on), "test", params())
 
 
 @pytest.mark.parametrize(
@@ -141,7 +164,13 @@ def test_evaluating_a_saved_student_by_command(root: Path) -> None:
     before = sorted(root.rglob("*"))
     ended = llm4teach(root, "evaluate", "--task", TASK, "--student", folder, "--layouts", "0-9", "--json")
     assert json.loads(ended.stdout)["argmax"]["episodes"] == 10
+    splits = [get_task(TASK).split(seed) for seed in range(10)]
+    assert json.loads(ended.stdout)["layouts"] == {split: splits.count(split) for split in SPLITS}
     assert sorted(root.rglob("*")) == before
-    ended = llm4teach(root, "evaluate", "--task", TASK, "--layouts", "0-9")
-    assert ended.returncode == 2
-    assert "--layouts goes with" in ended.stderr
+    ended = llm4teach(root, "evaluate", "--task", TASK, "--student", folder, "--layouts", "0-9")
+    assert ended.stdout.splitlines()[-1].startswith(f"layouts: {splits.count('train')} train, ")
+    assert ended.stdout.endswith("; --split test plays held-out ones only\n")
+    for option in ("--layouts", "0-9"), ("--split", "test"):
+        ended = llm4teach(root, "evaluate", "--task", TASK, *option)
+        assert ended.returncode == 2
+        assert "--layouts and --split go with" in ended.stderr

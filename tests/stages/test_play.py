@@ -52,6 +52,7 @@ def test_keys_play_the_reference_environment(tmp_path):
     ended = play(tmp_path, "".join(KEYS[action] for action in actions), "--layout", "7")
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[-1].startswith(f"success after {len(actions)} steps, return 0.")
+    assert ended.stdout.startswith(f"{tiny.TASK}, layout 7 ({get_task(tiny.TASK).split(7)} split): l left, ")
     for observation in seen:
         assert sketch(observation["map"]) in ended.stdout
 

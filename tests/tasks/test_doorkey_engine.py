@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInst
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import SPLITS, Task, get_task, mix64, split_of
 from pipeline.tasks.doorkey import generator, worlds
-from pipeline.tasks.doorkey.engine import DoorKeyBatch
+from pipeline.tasks.doorkey.engine import DoorKeyBatch, layout_codes
+from pipeline.tasks.doorkey.environment import Layout
 from pipeline.tasks.doorkey.guide import IDLE
 from pipeline.tasks.parity import OUTCOMES, arbitrary_instructions, compare
 
@@ -149,19 +151,62 @@ def test_layout_seeds_are_those_of_the_reference(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_splits_share_no_layout(name):
+def test_codes_and_splits_are_those_of_the_reference(name):
+    task, seeds = get_task(name), np.array([*range(40), 2**31, 2**32 - 1], np.uint32)
+    codes = layout_codes(name, seeds)
+    assert codes.tolist() == [task.layout_code(seed) for seed in seeds]
+    assert (codes // worlds.STARTS).tolist() == [task.world_code(seed) for seed in seeds]
+    assert task.splits(seeds) == Task.splits(task, seeds)
+    assert set(task.splits(seeds)) == set(SPLITS)
+
+
+def room_and_objects(layout):
+    return layout.room, layout.doors, layout.key, layout.extra
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_splits_share_no_world(name):
+    """Whatever the agent's start, no room with the same objects is in two splits."""
     task = get_task(name)
-    codes = {split: [task.layout_code(seed) for seed in task.layout_seeds(split, 60)] for split in SPLITS}
-    for split, found in codes.items():
-        assert len(set(found)) == 60
-        assert {split_of(code) for code in found} == {split}
+    env = task.make_env()
+    found = {}
+    for split in SPLITS:
+        layouts = []
+        for seed in task.layout_seeds(split, 250):
+            env.reset(seed=int(seed))
+            layouts.append(env.layout)
+        assert len(set(layouts)) == 250
         batch = task.make_batch(64, 3, split=split)
         played = set()
         for actions in some_actions(2 * task.horizon, 64):
             played |= set(batch._worlds["code"].tolist())
             batch.step(actions)
         assert len(played) > 64
-        assert {split_of(code) for code in played} == {split}
+        found[split] = {layout.world_code for layout in layouts} | {code // worlds.STARTS for code in played}
+        assert {split_of(code) for code in found[split]} == {split}
+        assert len({room_and_objects(layout) for layout in layouts}) == len({layout.world_code for layout in layouts})
+    assert not found["train"] & found["test"]
+    assert not found["train"] & found["validation"]
+
+
+def test_what_the_splits_of_diverged_doors_are():
+    """Its worlds are few: two ways to hang the doors, eight places for each, four for the key."""
+    layouts = [
+        Layout((10, 10), doors, (1, 1), 0, (x, y))
+        for a in range(1, 9)
+        for b in range(1, 9)
+        for doors in (((9, a), (0, b)), ((a, 9), (b, 0)))
+        for x in (4, 5)
+        for y in (4, 5)
+    ]
+    count = Counter(split_of(layout.world_code) for layout in layouts)
+    codes = layout_codes("DivergedDoorKey", np.arange(20_000)) // worlds.STARTS
+    assert set(codes.tolist()) == {layout.world_code for layout in layouts}
+    starts = 4 * (64 - 1)  # facing any way, on any cell of the room but the key's
+    assert get_task("DivergedDoorKey").held_out == (
+        f"{count['validation']} validation and {count['test']} test worlds of {sum(count.values())}, "
+        f"with {starts} starts each"
+    )
 
 
 def test_too_few_layouts_are_an_error():

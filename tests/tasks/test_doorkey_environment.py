@@ -122,13 +122,17 @@ def test_layout_codes_are_equal_exactly_if_layouts_are(one, other, same):
     for layout in (other, near):
         assert (layout.code == one.code) == (layout == one)
         assert 0 <= layout.code < 2**63
+        same_world = all(getattr(layout, part) == getattr(one, part) for part in ("room", "doors", "key", "extra"))
+        assert (layout.world_code == one.world_code) == same_world
 
 
 def test_layout_code_by_hand():
     lone = Layout((5, 6), ((4, 2),), (1, 2), 3, (3, 1))
-    assert lone.code == ((((((5 * 11 + 6) * 100 + 42) * 101 + 0) * 100 + 12) * 4 + 3) * 100 + 31) * 101
+    assert lone.world_code == ((((5 * 11 + 6) * 100 + 42) * 101 + 0) * 100 + 31) * 101
+    assert lone.code == (lone.world_code * 100 + 12) * 4 + 3
     full = Layout((10, 10), ((9, 3), (0, 5)), (1, 2), 0, (4, 5), (2, 2))
-    assert full.code == ((((((120) * 100 + 93) * 101 + 6) * 100 + 12) * 4 + 0) * 100 + 45) * 101 + 23
+    assert full.world_code == (((120 * 100 + 93) * 101 + 6) * 100 + 45) * 101 + 23
+    assert full.code == (full.world_code * 100 + 12) * 4
 
 
 def test_colours_are_no_part_of_a_layout(env):

@@ -65,7 +65,7 @@ def test_streams_of_layouts(split):
 
     def stream(row):
         candidates = ((base + row + k * size) % 2**32 for k in range(10_000))
-        return (s for s in candidates if split is None or split_of(task.layout_code(s)) == split)
+        return (s for s in candidates if split is None or split_of(task.world_code(s)) == split)
 
     streams = [stream(row) for row in range(size)]
     for row in range(size):
@@ -240,6 +240,12 @@ def test_a_users_task():
     finished = batch.step(np.array([0, 0]))
     assert not finished.success[1]  # ended without
     assert finished.episode_return[1] == 1
+
+
+def test_a_task_that_says_no_more_is_split_by_layout():
+    task = Countdown()
+    assert [task.split(seed) for seed in range(9)] == [split_of(seed % 3) for seed in range(9)]
+    assert task.splits(np.arange(9)) == [task.split(seed) for seed in range(9)]
 
 
 def test_success_is_what_the_environment_says_at_the_end():

@@ -26,6 +26,7 @@ from pipeline.tasks.doorkey.worlds import (
     NOWHERE,
     OPEN_DOOR,
     OTHER_KEY,
+    STARTS,
     WORLD,
     list_codes,
     next_layout,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 ACTIONS = 7
 SPLIT_NUMBERS: dict[Split | None, int] = {"train": 0, "validation": 1, "test": 2, None: -1}
+BLOCK = 4096
+"""Seeds whose layouts are listed in one call."""
 
 
 @compiled
@@ -238,14 +241,21 @@ class DoorKeyBatch(Batch):
         return sum(array.nbytes for array in arrays) // self.rows
 
 
+def layout_codes(task: str, seeds: np.ndarray) -> np.ndarray:
+    """The compiled twin of `Task.layout_code`: int64[count] for so many seeds; // STARTS gives `world_code`."""
+    codes = np.zeros(len(seeds), np.int64)
+    scratch = np.zeros(1, WORLD)
+    list_codes(scratch, KINDS[task], seeds.astype(np.int64), codes, np.zeros(6, np.uint64), np.zeros(4, np.uint64))
+    return codes
+
+
 def layout_seeds(task: str, split: Split, count: int, start: int) -> np.ndarray:
     """The compiled twin of `Task.layout_seeds`; uint32[count]."""
-    rng, pool, scratch = np.zeros(6, np.uint64), np.zeros(4, np.uint64), np.zeros(1, WORLD)
 
-    def candidates() -> Iterator[tuple[int, int]]:
-        block = np.zeros(4096, np.int64)
-        for first in range(start, start + 200 * count, len(block)):
-            list_codes(scratch, KINDS[task], first, block, rng, pool)
-            yield from enumerate(block.tolist(), first)
+    def candidates() -> Iterator[tuple[int, int, int]]:
+        for first in range(start, start + 200 * count, BLOCK):
+            seeds = np.arange(first, first + BLOCK)
+            codes = layout_codes(task, seeds)
+            yield from zip(seeds.tolist(), codes.tolist(), (codes // STARTS).tolist(), strict=True)
 
     return distinct_layouts(candidates(), split, count)

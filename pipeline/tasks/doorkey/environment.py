@@ -51,16 +51,14 @@ class Layout:
     extra: Cell | None = None
 
     @property
-    def code(self) -> int:
-        """The layout as one number below 2**63: equal exactly if the layouts are."""
+    def world_code(self) -> int:
+        """The layout's world, everything but the agent's start, as one number: equal exactly if the worlds are."""
         second = self.doors[1] if len(self.doors) > 1 else None
         digits = [
             (self.room[0], 11),
             (self.room[1], 11),
             (_index(self.doors[0]), 100),
             (0 if second is None else _index(second) + 1, 101),
-            (_index(self.agent), 100),
-            (self.direction, 4),
             (_index(self.key), 100),
             (0 if self.extra is None else _index(self.extra) + 1, 101),
         ]
@@ -68,6 +66,11 @@ class Layout:
         for value, base in digits:
             code = code * base + value
         return code
+
+    @property
+    def code(self) -> int:
+        """The layout as one number below 2**63: equal exactly if the layouts are."""
+        return (self.world_code * WORLD**2 + _index(self.agent)) * 4 + self.direction
 
 
 def visible_cells(transparent: np.ndarray, agent: Cell, direction: int, view: int = VIEW) -> np.ndarray:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, SoftInstruction, with_colour_roles
-from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt
+from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt, split_of
 from pipeline.tasks.doorkey import options
 from pipeline.tasks.doorkey.description import COLOURS, Naming, Scene, read_scene
 from pipeline.tasks.doorkey.sketch import sketch
 
 if TYPE_CHECKING:
-    from pipeline.tasks.doorkey.environment import DoorKeyEnv
+    from pipeline.tasks.doorkey.environment import DoorKeyEnv, Layout
 
 ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
 """MiniGrid's actions, by number."""
@@ -34,6 +34,7 @@ class DoorKeyTask(Task):
     """
 
     suite = "doorkey"
+    held_out = "other worlds (rooms with their objects) than in training"
     space = Space("discrete", len(ACTIONS), ACTIONS)
     idle = options.DONE
 
@@ -72,8 +73,21 @@ class DoorKeyTask(Task):
 
     def layout_code(self, seed: int) -> int:
         """`environment.Layout.code` of the layout that the seed draws."""
+        return self._layout(seed).code
+
+    def world_code(self, seed: int) -> int:
+        """`environment.Layout.world_code` of the layout that the seed draws."""
+        return self._layout(seed).world_code
+
+    def splits(self, seeds: np.ndarray) -> list[Split]:
+        """As `Task.splits`, from compiled code."""
+        from pipeline.tasks.doorkey.engine import STARTS, layout_codes
+
+        return [split_of(world) for world in (layout_codes(self.name, seeds) // STARTS).tolist()]
+
+    def _layout(self, seed: int) -> Layout:
         self._scratch_env.reset(seed=int(seed))
-        return self._scratch_env.layout.code
+        return self._scratch_env.layout
 
     def layout_seeds(self, split: Split, count: int, start: int = 0) -> np.ndarray:
         """As `Task.layout_seeds`, from compiled code."""
@@ -183,5 +197,11 @@ def colored() -> DoorKeyTask:
 
 
 def diverged() -> DoorKeyTask:
-    """DivergedDoorKey: two doors, a teacher that can't choose between them, and little time."""
-    return DoorKeyTask("DivergedDoorKey", 60, "numbered", ("key", "door1", "door2"), _TWO_DOORS)
+    """DivergedDoorKey: two doors, a teacher that can't choose between them, and little time.
+
+    It has 512 worlds: 414 for training, 41 for validation and 57 for tests. So 1000 test layouts share their worlds by
+    eighteens, and differ in where the agent starts: they say how well a student does in 57 rooms that it hasn't met.
+    """
+    task = DoorKeyTask("DivergedDoorKey", 60, "numbered", ("key", "door1", "door2"), _TWO_DOORS)
+    task.held_out = "41 validation and 57 test worlds of 512, with 252 starts each"
+    return task

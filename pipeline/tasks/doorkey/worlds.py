@@ -25,6 +25,8 @@ SORTED_COLOURS = (2, 1, 5, 3, 0, 4)
 
 NOWHERE = -1
 
+STARTS = 400
+"""A layout code is the code of its world times this, and the agent's cell and direction."""
 
 WORLD = np.dtype(
     [
@@ -59,11 +61,11 @@ def mix64(value):
 
 
 @compiled
-def in_split(code, split):
-    """Whether a layout belongs to a split: 0 train, 1 validation, 2 test, -1 any."""
+def in_split(world_code, split):
+    """Whether a world belongs to a split: 0 train, 1 validation, 2 test, -1 any."""
     if split < 0:
         return True
-    tenth = mix64(U(code)) % U(10)
+    tenth = mix64(U(world_code)) % U(10)
     return (tenth < U(8)) if split == 0 else (tenth == U(7 + split))
 
 
@@ -133,11 +135,9 @@ def draw_layout(w, kind, seed, rng, pool):
     code = code * 11 + height
     code = code * 100 + first
     code = code * 101 + second + 1
-    code = code * 100 + agent
-    code = code * 4 + direction
     code = code * 100 + key
     code = code * 101 + other + 1
-    w.code = code
+    w.code = code * STARTS + agent * 4 + direction
     w.colour = colour
     w.place[0] = key
     w.place[1] = other if kind == COLORED else NOWHERE
@@ -160,13 +160,13 @@ def next_layout(w, kind, split, stride, rng, pool):
     while True:
         draw_layout(w, kind, w.next_seed, rng, pool)
         w.next_seed = (w.next_seed + stride) & 0xFFFFFFFF
-        if in_split(w.code, split):
+        if in_split(w.code // STARTS, split):
             return
 
 
 @compiled
-def list_codes(worlds, kind, start, codes, rng, pool):
-    """Fill codes (int64[count]) with the layout codes of seeds start, start + 1, ...; `worlds` is scratch for one."""
+def list_codes(worlds, kind, seeds, codes, rng, pool):
+    """Fill codes (int64[count]) with the layout codes of seeds (int64[count]); `worlds` is scratch for one."""
     for k in range(codes.shape[0]):
-        draw_layout(worlds[0], kind, start + k, rng, pool)
+        draw_layout(worlds[0], kind, seeds[k], rng, pool)
         codes[k] = worlds[0].code
