@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -129,10 +130,10 @@ def carry_out(run: Run, progress: Callable[[int, int], None], stop: Callable[[],
     write_curve(run.out / CURVE, [*earlier, *({"phase": run.phase, **row} for row in curve)])
     for name in (WEIGHTS, CONFIG):
         shutil.copyfile(run.out / name, log_dir / name)
-    return {
-        "unlabelled": {learner.batch.descriptions[k].sentence: n for k, n in sorted(learner.unlabelled.items())},
-        **(curve[-1] if curve else {}),
-    }
+    unlabelled: Counter[str] = Counter()
+    for number, count in sorted(learner.unlabelled.items()):
+        unlabelled[learner.batch.descriptions[number].sentence] += count  # states that differ may be described alike
+    return {"unlabelled": dict(unlabelled), **(curve[-1] if curve else {})}
 
 
 def _go_on(learner: Learner, start: Path) -> None:

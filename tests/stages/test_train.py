@@ -21,17 +21,17 @@ STUDENT = {"student.safetensors", "optimiser.safetensors", "config.json", "curve
 TINY = params().schedule
 
 
-def taught(root: Path, method: str = "llm4teach", **changes: Any) -> Path:
+def taught(root: Path, method: str = "llm4teach", task: str = TASK, **changes: Any) -> Path:
     """Train with the published labels unless others are there; returns the folder of the students."""
-    labels = root / "data/labels" / TASK / "labels.parquet"
+    labels = root / "data/labels" / task / "labels.parquet"
     if method == "llm4teach" and not labels.exists():
-        publish(root)
-    train(TASK, method, params(changes), root)
-    return root / "data/students" / TASK / method / "taught"
+        publish(root, task)
+    train(task, method, params(changes), root)
+    return root / "data/students" / task / method / "taught"
 
 
-def curve(folder: Path) -> list[dict[str, str]]:
-    with (folder / "0/curve.csv").open(newline="") as file:
+def curve(folder: Path, seed: int = 0) -> list[dict[str, str]]:
+    with (folder / f"{seed}/curve.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -43,9 +43,9 @@ def weights(folder: Path, seed: int = 0) -> bytes:
     return (folder / str(seed) / "student.safetensors").read_bytes()
 
 
-def without(root: Path, *descriptions: Description) -> None:
+def without(root: Path, *descriptions: Description, task: str = TASK) -> None:
     """The published labels less some rows."""
-    path = publish(root)
+    path = publish(root, task)
     gone = {description.state_id for description in descriptions}
     write_table(path, [row for row in read_table(path, LABELS).to_pylist() if row["state_id"] not in gone], LABELS)
 
@@ -101,6 +101,17 @@ def test_a_description_without_label_is_masked_counted_and_listed(tmp_path: Path
     missed = json.loads((folder / "unlabelled.json").read_text())
     assert list(missed) == [met.sentence]
     assert missed[met.sentence] == round(sum(numbers(folder, "label_miss_rate")) * TINY.envs * TINY.horizon) > 0
+
+
+def test_states_that_are_described_alike_are_counted_together(tmp_path: Path) -> None:
+    """A blue key and a red one are both `color1 key`, alone in sight."""
+    task = "ColoredDoorKey"
+    without(tmp_path, Description(), Description(("color1 key",)), task=task)
+    folder = taught(tmp_path, task=task, seeds=2)
+    missed = json.loads((folder / "unlabelled.json").read_text())
+    assert set(missed) == {Description().sentence, Description(("color1 key",)).sentence}
+    rates = sum(float(row["label_miss_rate"]) for seed in (0, 1) for row in curve(folder, seed))
+    assert sum(missed.values()) == round(rates * TINY.envs * TINY.horizon)
 
 
 def test_without_any_fitting_label_the_student_learns_as_by_rl_alone(tmp_path: Path) -> None:
