@@ -54,8 +54,9 @@ TO_TEACHER = {"kl": kl_to_teacher, "wasserstein": discrete_wasserstein_to_teache
 
 
 def normalised(advantages: Tensor) -> Tensor:
-    """Advantages [rows] with mean 0 and standard deviation 1."""
-    return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    """Advantages [rows] with mean 0 and standard deviation 1; a single one is 0."""
+    spread = advantages.std(correction=min(1, len(advantages) - 1))
+    return (advantages - advantages.mean()) / (spread + 1e-8)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class RecurrentStudent(TorchStudent):
 
     def _minibatches(self, order: Tensor, minibatch: int, steps: int) -> Iterator[Tensor]:
         environments = len(order) // steps
-        chosen = order[order < environments]  # the rows of the first step, in their order
+        # The rows of the first step, in their order. Where that is the only one, an order may leave some rows out.
+        chosen = order[order < environments] if steps > 1 else order
         offsets = torch.arange(steps, device=order.device)[:, None] * environments
         together = max(1, minibatch // steps)
         return ((offsets + part).flatten() for part in chosen.split(together) if len(part) == together)

@@ -1,7 +1,7 @@
 """An offline warm start: the cached labels on the collected example states, before the first rollout.
 
-It is cross-entropy to the teacher policy of Eq. 1 alone, on observations that `collect` kept. It costs no environment
-step, and it is what a shared label set is good for when there is nothing else.
+It is the distance to the teacher policy of Eq. 1 alone (with KL, cross-entropy), on observations that `collect` kept.
+It costs no environment step, and it is what a shared label set is good for when there is nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule
 from pipeline.student.student import Rollout, Student, UpdateSettings
-from pipeline.tables import STATES, read_table
+from pipeline.tables import STATES, TableError, read_table
 from pipeline.tasks.base import Task
 
 
@@ -30,7 +30,7 @@ class Examples:
 def read_examples(path: Path, task: Task, instructions: Mapping[str, SoftInstruction]) -> Examples:
     """The example observations of a table of collected states that have a label, each with the teacher policy there.
 
-    Raises TableError for a table that can't be read, ValueError if no example has a label.
+    Raises TableError for a table that can't be read, or none of whose examples has a label.
     """
     observations: list[np.ndarray] = []
     teacher: list[np.ndarray] = []
@@ -45,7 +45,7 @@ def read_examples(path: Path, task: Task, instructions: Mapping[str, SoftInstruc
             observations.append(observation)
             teacher.append(task.teacher_policy(instruction, {key: observation}))
     if not observations:
-        raise ValueError(f"{path}: no example state has a label")
+        raise TableError(f"{path}: no example state has a label")
     return Examples({key: np.stack(observations)}, np.stack(teacher).astype(np.float32))
 
 

@@ -15,6 +15,7 @@ from pipeline.instructions import Description
 from pipeline.student.annealing import teacher_weight
 from pipeline.tables import LABELS, TableError, read_table, write_table
 from pipeline.tasks.base import UnknownTask
+from stages.collect import collect
 from stages.train import train
 
 STUDENT = {"student.safetensors", "optimiser.safetensors", "config.json", "curve.csv", "environments.safetensors"}
@@ -126,6 +127,31 @@ def test_without_any_fitting_label_the_student_learns_as_by_rl_alone(tmp_path: P
     assert numbers(folder, "teacher_loss") == [0.0] * TINY.i2
     assert weights(folder) == weights(alone)
     assert weights(folder) != weights(taught(tmp_path / "labelled"))
+
+
+def test_a_warm_start_comes_before_the_first_step(tmp_path: Path) -> None:
+    warm, cold = tmp_path / "warm", tmp_path / "cold"
+    collect(TASK, params(), warm)
+    taught(warm, **{"train.warm_start": 40})
+    taught(cold)
+    folder, without_it = (root / "data/students" / TASK / "llm4teach/taught" for root in (warm, cold))
+    assert numbers(folder, "teacher_loss")[0] < 0.7 * numbers(without_it, "teacher_loss")[0]
+    assert numbers(folder, "env_steps") == numbers(without_it, "env_steps")
+
+
+def test_a_warm_start_on_other_states_is_not_mistaken_for_the_same(tmp_path: Path) -> None:
+    """The checkpoint of a done run belongs to the states that it began with."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    collect(TASK, params(), one)
+    before = weights(taught(one, **{"train.warm_start": 5}))
+    for root in (one, other):
+        collect(TASK, params({"collect.seed": 1}), root)
+    after = [weights(taught(root, **{"train.warm_start": 5})) for root in (one, other)]
+    assert after[0] == after[1] != before
+
+
+def test_a_method_without_labels_has_no_warm_start(tmp_path: Path) -> None:
+    assert weights(taught(tmp_path / "a", "rl", **{"train.warm_start": 5})) == weights(taught(tmp_path / "b", "rl"))
 
 
 def test_rl_needs_no_labels_and_misses_none(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def test_advantages_are_normalised():
     assert scaled.mean().item() == pytest.approx(0, abs=1e-12)
     assert scaled.std().item() == pytest.approx(1, abs=1e-6)
     assert normalised(tensor(5, 5, 5)).tolist() == [0, 0, 0]
+    assert normalised(tensor(5)).tolist() == [0]  # a minibatch of one row has no spread
 
 
 def test_total_is_the_weighted_sum_of_the_parts():
