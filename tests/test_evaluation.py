@@ -16,7 +16,9 @@ from pipeline.evaluation import (
     play,
     student_actor,
     teacher_actor,
+    teacher_choice,
 )
+from pipeline.instructions import Option, Plan, PlanShare, SoftInstruction
 from pipeline.params import Train
 from pipeline.student.make import make_student
 from pipeline.student.saved import save_student
@@ -26,6 +28,7 @@ from pipeline.tasks.doorkey.worlds import STARTS
 
 LABELS = Path(__file__).resolve().parents[1] / "data" / "published" / "doorkey"
 IDLE = 6
+EXPLORE = Plan((Option("explore"),))
 
 
 def published(name):
@@ -64,6 +67,7 @@ class Scripted:
 
 
 def test_bookkeeping():
+    idle = 4
     batch = Scripted(
         {2: ("success", 0.75), 3: ("death", 0.0)},  # what comes after the first end belongs to another episode
         {1: ("death", 0.0), 4: ("success", 0.5)},
@@ -71,7 +75,7 @@ def test_bookkeeping():
         {4: ("success timeout", 0.25)},
         {4: ("death timeout", 0.0)},
     )
-    actions = iter([[IDLE, IDLE, IDLE, 0, 0], [0, IDLE, IDLE, 0, 0], [IDLE] * 5, [IDLE] * 5])
+    actions = iter([[idle, idle, idle, 0, 0], [0, idle, idle, 0, 6], [idle] * 5, [idle] * 5])
     offered = []
 
     def choose(given, uniforms):
@@ -80,7 +84,7 @@ def test_bookkeeping():
         return np.array(next(actions))
 
     layouts = np.array([7, 8, 9, 10, 2**32 - 1], np.uint32)
-    rows = play(SimpleNamespace(horizon=4, idle=IDLE), batch, layouts, choose, "sampled", 3)
+    rows = play(SimpleNamespace(horizon=4, idle=idle), batch, layouts, choose, "sampled", 3)
     np.testing.assert_array_equal(batch.seeds, layouts)
     assert [row["layout_seed"] for row in rows] == layouts.tolist()
     assert [row["end"] for row in rows] == ["success", "death", "timeout", "success", "death"]
@@ -113,6 +117,27 @@ def test_inverse_sampling_by_hand():
     assert inverse_sample(np.array([[0.5, 0.4999]]), np.array([0.99999])).tolist() == [
         1
     ]  # a sum short of 1 by rounding
+
+
+@pytest.mark.parametrize("uniforms", [None, np.array([0.0, 0.3, 0.3], np.float32)])
+def test_the_teacher_idles_where_it_has_no_answer(uniforms):
+    batch = SimpleNamespace(teacher=np.array([[0, 0, 0], [0.2, 0.7, 0.1], [0, 0, 0]]), labelled=np.array([0, 1, 0]) > 0)
+    assert teacher_choice(SimpleNamespace(idle=1))(batch, uniforms).tolist() == [1, 1, 1]
+    assert teacher_choice(SimpleNamespace(idle=0))(batch, uniforms).tolist() == [0, 1, 0]
+
+
+def test_a_teacher_that_is_sampled_does_each_thing_as_often_as_it_says():
+    batch = Scripted(*[{50: ("timeout", 0.0)}] * 100)
+    batch.teacher, batch.labelled = np.tile([0.75, 0.25], (100, 1)), np.full(100, True)
+    task = SimpleNamespace(horizon=50, idle=1)
+    idle = {
+        acting: np.mean(
+            [row["idle_steps"] for row in play(task, batch, np.arange(100), teacher_choice(task), acting, 0)]
+        )
+        for acting in ("sampled", "argmax")
+    }
+    assert idle["argmax"] == 0
+    assert idle["sampled"] / 50 == pytest.approx(0.25, abs=0.02)
 
 
 def test_the_published_teacher_alone_opens_the_simple_door():
@@ -155,6 +180,12 @@ def test_students_act_reproducibly():
     assert len({row["layout_seed"] for row in one}) == 60
 
 
+def test_evaluation_layouts_are_of_the_split_that_is_asked_for():
+    task = get_task("SimpleDoorKey")
+    np.testing.assert_array_equal(evaluation_layouts(task, 20, "validation"), task.layout_seeds("validation", 20))
+    np.testing.assert_array_equal(evaluation_layouts(task, 20), task.layout_seeds("test", 20))
+
+
 @pytest.mark.parametrize("name", ["SimpleDoorKey", "DivergedDoorKey"])
 def test_evaluation_layouts_are_never_trained_on(name):
     task = get_task(name)
@@ -189,3 +220,17 @@ def test_actors_play_the_reference_environment(tmp_path):
     taken = [one(observation) for _ in range(30)]
     assert taken == [same(observation) for _ in range(30)]
     assert len(set(taken)) > 3  # a new student's policy is nearly uniform
+    other = student_actor(task, tmp_path, 1)
+    assert taken != [other(observation) for _ in range(30)]
+
+
+def test_a_teacher_in_the_reference_environment_samples_by_its_seed():
+    task = get_task("SimpleDoorKey")
+    observation = task.make_env().reset(seed=0)[0]
+    description = task.describe(observation)
+    labels = {description.state_id: SoftInstruction(description, (PlanShare(EXPLORE, 0.75, "explore"),), 0.25)}
+    one, same, other = (
+        [act(observation) for _ in range(400)] for act in (teacher_actor(task, labels, seed) for seed in (0, 0, 1))
+    )
+    assert one == same != other
+    assert one.count(IDLE) / 400 == pytest.approx(0.25, abs=0.06)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from actors import Idler
+from actors import Idler, Wanderer
 
 from pipeline.analysis.departures import count_departures, tally
 from pipeline.instructions import Option, Plan, PlanShare, SoftInstruction
@@ -36,10 +36,51 @@ def test_a_departure_is_judged(advised: int, student: int, verdict: str, spared:
     assert dict(result.changes) == {(advised, student): 1}
 
 
+def test_only_what_the_teacher_gives_less_than_a_twentieth_is_a_departure() -> None:
+    outlook = Outlook(np.array([AFTER] * 4, np.int32), *np.ones((2, 4, 4), bool), np.ones(4, bool))
+    teacher = np.tile([0.8, 0.11, 0.05, 0.04], (4, 1))
+    each = np.arange(4)
+    result = tally(outlook, teacher, each, each)
+    assert (result.departed, result.strayed) == (1, 1)
+    assert dict(result.changes) == {(0, 3): 1}
+    assert tally(outlook, teacher, np.array([0, 0, 0, 3]), np.array([3, 3, 3, 0])).strayed == 3
+
+
 def test_doing_as_advised_is_no_departure() -> None:
     result = counted(0, 0, sampled=2)
     assert (result.departed, result.strayed, result.steps) == (0, 1, 1)
     assert not result.verdicts
+
+
+class Alternator(Idler):
+    """Idles and drops by turns: it remembers how often it has acted."""
+
+    def memory(self, rows: int) -> dict[str, np.ndarray]:
+        return {"steps": np.zeros(rows, np.int64)}
+
+    def act(self, _features: Any, _uniforms: Any, actions: np.ndarray, _l: Any, _v: Any, memory: Any) -> None:
+        actions[:] = np.where(memory["steps"] % 2 == 0, 6, 4)
+        memory["steps"] += 1
+
+
+IDLE = {
+    d.state_id: SoftInstruction(d, (), 1.0) for d in get_task("SimpleDoorKey").make_batch(1, 0).descriptions
+}  # answers that are no plan: the teacher idles
+LAYOUTS = get_task("SimpleDoorKey").layout_seeds("test", 4)
+
+
+def test_asking_what_is_most_probable_moves_no_memory_on() -> None:
+    total = count_departures(get_task("SimpleDoorKey"), [Alternator()], IDLE, LAYOUTS, 0)["total"]
+    assert total["mass"] == total["departed"] == 0.5
+
+
+def test_each_student_has_chances_of_its_own() -> None:
+    one, two, later = (
+        count_departures(get_task("SimpleDoorKey"), [Wanderer()] * students, IDLE, LAYOUTS, seed)["total"]
+        for students, seed in ((1, 0), (2, 0), (1, 1))
+    )
+    strayed = [round(total["mass"] * total["steps"]) for total in (one, two, later)]
+    assert strayed[1] == strayed[0] + strayed[2] != 2 * strayed[0]
 
 
 def test_a_student_that_never_moves_departs_wherever_the_teacher_acts() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import tiny
 
-from pipeline.experiments.experiment import Experiment, Variant, applied, experiments
+from pipeline.experiments.experiment import TUNED, Experiment, Variant, applied, experiments
 from pipeline.experiments.trial import carry_out_trial, done_trials, is_done, trial_key, trials
 from pipeline.fan_out import Interrupted
+from pipeline.params import load_params
+from pipeline.student.annealing import teacher_weight
 from pipeline.tables import EPISODES, read_table
 
 
@@ -110,9 +112,44 @@ def test_steps_set_the_teacher_free_phase():
         applied(schedule, {"i1": 9})
 
 
-def test_every_experiment_is_valid_on_the_shipped_params():
-    from pipeline.params import load_params
+def test_the_annealing_experiment_has_the_papers_proportions():
+    """A.7: a fall from lambda_0 to a hundredth of it, which is kept for as long; or only the one, or only the other."""
+    params = load_params(tiny.ROOT / "params.yaml")
+    (experiment,) = (e for e in experiments(params) if e.name == "annealing")
+    i1, top = params.schedule.i1, params.schedule.lambda_0
+    assert i1 > 10
+    found = {}
+    for variant in experiment.variants:
+        schedule = applied(params.schedule, variant.schedule)
+        assert schedule.iterations == params.schedule.iterations  # all train for as long
+        found[variant.name] = [teacher_weight(schedule, i) for i in (0, i1 - 1, i1, 2 * i1 - 1, 2 * i1)]
+    assert found == {
+        "stepwise": pytest.approx([top, top / 100 + 0.99 * top / i1, top / 100, top / 100, 0]),
+        "linear": pytest.approx([top, top / i1, 0, 0, 0]),
+        "linear, twice as long": pytest.approx([top, (i1 + 1) * top / (2 * i1), top / 2, top / (2 * i1), 0]),
+        "constant": pytest.approx([top / 100] * 4 + [0]),
+    }
 
+
+def test_the_distance_experiment_weighs_wasserstein_as_kl_and_five_times():
+    params = load_params(tiny.ROOT / "params.yaml")
+    (experiment,) = (e for e in experiments(params) if e.name == "distance")
+    schedules = [applied(params.schedule, variant.schedule) for variant in experiment.variants]
+    top = params.schedule.lambda_0
+    expected = [("kl", top), ("wasserstein", top), ("wasserstein", 5 * top)]
+    assert [(schedule.distance, schedule.lambda_0) for schedule in schedules] == expected
+
+
+def test_each_method_has_the_settings_it_was_tuned_with():
+    params = load_params(tiny.ROOT / "params.yaml")
+    for experiment in experiments(params):
+        for variant in experiment.variants:
+            schedule = applied(params.schedule, variant.schedule)
+            for key in ("lr", "entropy"):
+                assert getattr(schedule, key) == TUNED.get(variant.method, {}).get(key, getattr(params.schedule, key))
+
+
+def test_every_experiment_is_valid_on_the_shipped_params():
     params = load_params(tiny.ROOT / "params.yaml")
     for experiment in experiments(params):
         assert experiment.question.endswith("?")

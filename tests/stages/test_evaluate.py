@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,37 @@ def test_the_seed_decides_the_sampled_actions_only(root: Path) -> None:
     assert other != first
 
 
+def test_each_student_draws_by_a_seed_of_its_own(root: Path, tmp_path: Path) -> None:
+    """The same student twice: the layouts and the most probable actions are the same, what is sampled is not."""
+    final = Path("data/students") / TASK / "llm4teach/final"
+    for seed in ("0", "1"):
+        shutil.copytree(root / final / "0", tmp_path / final / seed)
+    evaluate(TASK, "llm4teach", params({"seeds": 2}), tmp_path)
+    found = rows(tmp_path, "llm4teach")
+    assert len(found) == 4 * EPISODES_EACH
+    for acting in ("sampled", "argmax"):
+        one, other = (
+            [{**row, "seed": 0} for row in found if (row["seed"], row["acting"]) == (k, acting)] for k in (0, 1)
+        )
+        assert [row["layout_seed"] for row in one] == [row["layout_seed"] for row in other]
+        assert (one == other) == (acting == "argmax")
+
+
+def test_each_student_is_evaluated(root: Path, tmp_path: Path) -> None:
+    """The second one is only taught: its episodes are others, by argmax too."""
+    students = Path("data/students") / TASK / "llm4teach"
+    for seed, phase in (("0", "final"), ("1", "taught")):
+        shutil.copytree(root / students / phase / "0", tmp_path / students / "final" / seed)
+    evaluate(TASK, "llm4teach", params({"seeds": 2, "evaluate.seed": 5}), tmp_path)
+    task, found = get_task(TASK), rows(tmp_path, "llm4teach")
+    for seed in (0, 1):
+        student = load_student(task, tmp_path / students / "final" / str(seed))
+        mine = [row for row in found if row["seed"] == seed and row["acting"] == "argmax"]
+        layouts = np.array([row["layout_seed"] for row in mine], np.uint32)
+        for row, expected in zip(mine, evaluate_student(task, student, layouts, "argmax", 0), strict=True):
+            assert {name: row[name] for name in expected} == expected
+
+
 def test_json_is_all_that_is_printed(root: Path) -> None:
     write_params(root / "params.yaml")
     done = llm4teach(root, "evaluate", "--task", TASK, "--method", "llm", "--json")
@@ -113,9 +145,9 @@ def test_a_saved_student_plays_any_layouts(root: Path) -> None:
     held_out, counts = evaluate_saved(TASK, folder, None, None, params())
     assert held_out == json.loads((root / "data/evaluations" / TASK / "llm4teach.json").read_text())
     assert counts == {"train": 0, "validation": 0, "test": EPISODES_EACH}
-    some = evaluate_saved(TASK, folder, "3,10-12", None, params())[0]["sampled"]
+    some = evaluate_saved(TASK, folder, "3,10-12", None, params({"evaluate.seed": 4}))[0]["sampled"]
     task = get_task(TASK)
-    played = evaluate_student(task, load_student(task, folder), np.array([3, 10, 11, 12], np.uint32), "sampled", 0)
+    played = evaluate_student(task, load_student(task, folder), np.array([3, 10, 11, 12], np.uint32), "sampled", 4)
     assert some["success"] == np.mean([row["success"] for row in played])
     assert some["length"] == np.mean([row["episode_length"] for row in played])
 

@@ -248,6 +248,18 @@ def test_a_task_that_says_no_more_is_split_by_layout():
     assert task.splits(np.arange(9)) == [task.split(seed) for seed in range(9)]
 
 
+def test_a_resumed_episode_keeps_what_it_has_earned():
+    batch, resumed = (Countdown().make_batch(2, 0, None, None) for _ in range(2))
+    batch.reset(np.array([2, 5], np.uint32))  # of three steps each
+    batch.step(np.array([1, 0]))
+    batch.step(np.array([1, 1]))
+    resumed.load_state(batch.state())
+    finished = resumed.step(np.array([1, 1]))
+    assert finished.done.all()
+    assert finished.episode_return.tolist() == [3, 2]
+    assert finished.episode_length.tolist() == [3, 3]
+
+
 def test_success_is_what_the_environment_says_at_the_end():
     batch = Countdown().make_batch(2, 0, None, None)
     batch.reset(np.array([0, 1], np.uint32))
