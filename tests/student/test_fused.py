@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -208,6 +210,34 @@ def test_a_hundred_updates_in_a_row_are_torchs():
     np.testing.assert_allclose(_policy(ends, rollout), _policy(expected_ends, rollout), atol=1e-5)
 
 
+@pytest.mark.parametrize(("minibatch", "distance"), [(64, "kl"), (256, "kl"), (96, "wasserstein")])
+def test_an_update_is_torchs(minibatch, distance):
+    """Where the minibatches leave no row out, and with the other distance to the teacher."""
+    one, other = students()
+    rollout = Play(one).rollout(drift=0.1)
+    orders = np.stack([np.random.default_rng(k).permutation(ROWS) for k in range(2)])
+    given = replace(settings(0, 9), minibatch=minibatch, distance=distance)
+    losses, expected = (student.update(rollout, orders, given) for student in (one, other))
+    assert losses == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    for name, value in other.weights().items():
+        np.testing.assert_allclose(one.weights()[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_adam_by_hand():
+    """Kingma and Ba 2015, Algorithm 1, with the settings of PPO's common implementations, on gradients cut at 0.5."""
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=6).astype(np.float32)
+    first, second = np.zeros((2, 6), np.float32)
+    expected, m, v = theta.astype(float), np.zeros(6), np.zeros(6)
+    for step, size in enumerate((1, 1e-3, 10, 1e-2), 1):
+        gradient = (size * rng.normal(size=6) * np.logspace(-3, 0, 6)).astype(np.float32)
+        g = gradient.astype(float) * min(1, 0.5 / np.linalg.norm(gradient))
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        expected -= 0.01 * m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + 1e-5)
+        fused._adam(theta, gradient, first, second, step, 0.01, 0.5)
+        np.testing.assert_allclose(theta, expected, atol=2e-6)
+
+
 def _policy(weights, rollout):
     with torch.no_grad():
         return in_double(weights)(*tensors(rollout, slice(None))[0])[0].softmax(-1).numpy()
@@ -244,6 +274,20 @@ def test_sampling_follows_the_probabilities():
         drawn = actions == action
         assert drawn.any()
         assert drawn.mean() == pytest.approx(np.exp(log_probs[drawn][0]), abs=2e-4)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["compiled", "torch"])
+def test_the_ends_of_what_can_be_drawn(number):
+    """No uniform draws an action of probability 0 before the first, or one beyond the last."""
+    student = students()[number]
+    weights = student.weights()
+    weights["heads.bias"][0] = -500
+    student.load_weights(weights)
+    features = Play(student).rollout().features
+    actions, log_probs, values = np.zeros(ROWS, np.int64), *np.zeros((2, ROWS), np.float32)
+    for uniform in (0, np.nextafter(np.float32(1), np.float32(0))):
+        student.act(features, np.full(ROWS, uniform, np.float32), actions, log_probs, values)
+        assert set(actions.tolist()) == {1 if uniform == 0 else 6}
 
 
 def test_optimiser_travels_with_the_weights():

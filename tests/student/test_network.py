@@ -70,6 +70,17 @@ def test_first_parameters_follow_the_seed_and_are_orthogonal(network):
     assert all(not one[name].any() for name in one if name.endswith("bias"))
 
 
+def test_how_large_the_egocentric_networks_first_parameters_are():
+    parts = egocentric.parts_of(egocentric.initial_parameters(np.random.default_rng(0)))
+    assert parts.embedding.mean() == pytest.approx(0, abs=0.003)
+    assert parts.embedding.std() == pytest.approx(0.1, rel=0.02)
+    actor, critic = np.split(parts.heads, [egocentric.ACTIONS])
+    for layer, gain in ((parts.hidden, np.sqrt(2)), (actor, 0.01), (critic, 1)):
+        np.testing.assert_allclose(layer @ layer.T, gain**2 * np.eye(len(layer)), rtol=1e-5, atol=1e-6 * gain**2)
+    drawn = [egocentric.parts_of(egocentric.initial_parameters(np.random.default_rng(seed))) for seed in range(20)]
+    assert {np.sign(parts.hidden[0, 0]) for parts in drawn} == {-1, 1}  # how it is made orthogonal decides on no sign
+
+
 def test_a_cell_is_the_sum_of_its_channels_vectors():
     """What the first convolution is given, against one look-up per channel; frames stay side by side."""
     model = MapNetwork(frames=2)
