@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.experiments.experiment import TUNED, Experiment, Variant, applied, experiments
 from pipeline.experiments.trial import carry_out_trial, done_trials, is_done, trial_key, trials
@@ -101,6 +102,18 @@ def test_a_stopped_trial_goes_on_to_the_same_student(tmp_path):
     assert not (stopped.out / "trial.json").exists()
     assert carry_out_trial(stopped, quietly, never) == "done"
     assert (stopped.out / "student.safetensors").read_bytes() == (whole.out / "student.safetensors").read_bytes()
+    assert logged(stopped) == logged(whole)
+
+
+def logged(trial):
+    """What TensorBoard shows of a trial's phases: steps and values by folder and tag, but for the seconds."""
+    found = {}
+    for path in sorted(trial.out.glob("log/**/events.out.tfevents.*")):
+        events = EventAccumulator(str(path)).Reload()
+        for tag in set(events.Tags()["scalars"]) - {"Time/Seconds"}:
+            found[path.suffix, tag] = [(point.step, point.value) for point in events.Scalars(tag)]
+    assert {(".train", "Loss/Policy"), (".finetune", "Loss/Policy")} <= found.keys()
+    return found
 
 
 def test_steps_set_the_teacher_free_phase():

@@ -137,8 +137,9 @@ class Watcher(Recorder):
 def test_each_step_has_a_random_minibatch_of_its_own(table):
     examples = some(read_examples(table, TASK, PUBLISHED), 80)
     one, again = Watcher(), Watcher()
+    schedule = SCHEDULE.model_copy(update={"distance": "wasserstein"})
     for watcher in (one, again):
-        warm_start(watcher, examples, SCHEDULE, 60, np.random.default_rng(3))
+        warm_start(watcher, examples, schedule, 60, np.random.default_rng(3))
     (update,) = one.updates
     np.testing.assert_array_equal(update.orders, again.updates[0].orders)
     assert update.orders.shape == (60, SCHEDULE.minibatch)
@@ -149,7 +150,8 @@ def test_each_step_has_a_random_minibatch_of_its_own(table):
     np.testing.assert_array_equal(update.rollout.features["map"], examples.observation["map"])
     np.testing.assert_array_equal(update.rollout.teacher, examples.teacher)
     assert update.rollout.labelled.all()
-    assert (update.settings.teacher, update.settings.value, update.settings.entropy) == (1, 0, 0)
+    given = update.settings
+    assert (given.teacher, given.value, given.entropy, given.distance) == (1, 0, 0, "wasserstein")
 
 
 @pytest.mark.parametrize("name", STUDENTS)
