@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pipeline.evaluation import inverse_sample
-from pipeline.instructions import Description, Grammar, Option, Plan, PlanShare, SoftInstruction
-from pipeline.params import Collect
-from pipeline.tasks.base import Batch, Task
+from pipeline.instructions import Description, options_of
+from pipeline.params import Collect, ParamsError
+from pipeline.tables import packed
+from pipeline.tasks.base import Batch, Space, Task
 
 EXAMPLES = 128
-"""Observations kept per description, drawn evenly from all that were met (reservoir sampling)."""
+"""Observations kept per description."""
+
+
+@dataclass
+class Reservoir:
+    """Up to EXAMPLES of the observations offered so far, each as likely to be among them as any other.
+
+    Algorithm R of Vitter (1985): the n-th one draws one of n places, and is kept if it is among the first EXAMPLES.
+    """
+
+    kept: list[dict[str, np.ndarray]] = field(default_factory=list)
+    offered: int = 0
+
+    def offer(self, observation: Mapping[str, np.ndarray], rows: np.ndarray, uniforms: np.ndarray) -> None:
+        """Offer some rows of a batch's observation (arrays [batch rows, ...]), one after the other.
+
+        rows      int64[n]
+        uniforms  float64[n] in [0, 1): the chance of each
+        """
+        numbers = self.offered + 1 + np.arange(len(rows))
+        places = np.where(numbers <= EXAMPLES, numbers - 1, uniforms * numbers).astype(np.int64)
+        for row, place in zip(rows[places < EXAMPLES].tolist(), places[places < EXAMPLES].tolist(), strict=True):
+            one = {key: array[row].copy() for key, array in observation.items()}
+            self.kept[place : place + 1] = [one]  # behind all others while there are places left
+        self.offered += len(rows)
+
+    def stacked(self) -> dict[str, np.ndarray]:
+        """What was kept: one array per key, each [examples, ...]."""
+        return {key: np.stack([one[key] for one in self.kept]) for key in self.kept[0]}
 
 
 @dataclass
 class MetState:
-    """One description: how often each behaviour met it, and examples of its observations (those under `key`)."""
+    """One description: how often each behaviour met it, and examples of its observations."""
 
     description: Description
     counts: Counter[str] = field(default_factory=Counter)
-    key: str = ""
-    examples: list[np.ndarray] = field(default_factory=list)
-    offered: int = 0
+    examples: Reservoir = field(default_factory=Reservoir)
 
 
 def collect_states(task: Task, settings: Collect) -> list[dict[str, Any]]:
-    """Rows of `tables.STATES`, most frequent first; only layouts of the training split are visited."""
-    met: dict[str, MetState] = {}
+    """Rows of `tables.STATES`, most frequent first; only layouts of the training split are visited.
+
+    Raises ParamsError for the behaviour `options` where the task's batches can't follow options one by one.
+    """
+    met: dict[Description, MetState] = {}
     rng = np.random.default_rng(settings.seed)
     for behaviour in settings.behaviours:
         _roll_out(task, settings, behaviour, rng, met)
@@ -40,77 +70,59 @@ def collect_states(task: Task, settings: Collect) -> list[dict[str, Any]]:
 
 
 def _roll_out(
-    task: Task, settings: Collect, behaviour: str, rng: np.random.Generator, met: dict[str, MetState]
+    task: Task, settings: Collect, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]
 ) -> None:
     """One behaviour for `settings.steps` environment steps."""
-    instructions: dict[str, SoftInstruction] = {}
-    seed = int(rng.integers(2**31))
-    if behaviour == "options":
-        _offer_all_options(task.make_batch(1, seed).descriptions, task.grammar, instructions)
-    batch = task.make_batch(settings.envs, seed, instructions, "train")
+    batch = task.make_batch(settings.envs, int(rng.integers(2**31)), None, "train")
+    try:
+        follow = batch.option_policies(options_of(task.grammar)) if behaviour == "options" else None
+    except NotImplementedError as error:
+        raise ParamsError(f"collect.behaviours: 'options' is not for {task.name}: {error}") from None
     for _ in range(max(1, settings.steps // batch.rows)):
-        _count(batch, behaviour, rng, met)
-        if behaviour == "options":
-            _offer_all_options(batch.descriptions[len(instructions) :], task.grammar, instructions)
-        batch.step(_actions(task, batch, behaviour, rng))
+        _visit(batch, behaviour, rng, met)
+        actions = _any_actions(task.space, batch.rows, rng)
+        batch.step(actions if follow is None else _advised(task.space, follow(), actions, rng))
 
 
-def _offer_all_options(
-    descriptions: Iterable[Description], grammar: Grammar, instructions: dict[str, SoftInstruction]
-) -> None:
-    """Label descriptions with an even choice among all options that can start there."""
-    for description in descriptions:
-        plans = [Plan((option,)) for option in startable_options(description, grammar)]
-        shares = tuple(PlanShare(plan, 1 / len(plans), str(plan)) for plan in plans)
-        instructions[description.state_id] = SoftInstruction(description, shares, 0.0 if plans else 1.0)
+def _visit(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]) -> None:
+    """Count the present states by description, and offer their observations as examples."""
+    uniforms = rng.random(batch.rows)
+    numbers, number_of_row = np.unique(batch.description, return_inverse=True)
+    groups: dict[Description, int] = {}  # several numbers may stand for the same description
+    group_of_number = [groups.setdefault(batch.descriptions[number], len(groups)) for number in numbers]
+    group_of_row = np.array(group_of_number)[number_of_row]
+    for description, group in groups.items():
+        rows = np.flatnonzero(group_of_row == group)
+        state = met.setdefault(description, MetState(description))
+        state.counts[behaviour] += len(rows)
+        state.examples.offer(batch.observation, rows, uniforms[rows])
 
 
-def startable_options(description: Description, grammar: Grammar) -> list[Option]:
-    """Every option of the grammar whose object is where the option needs it."""
-    options = []
-    for spec in grammar.options:
-        if not spec.about:
-            options.append(Option(spec.name))
-            continue
-        held = [description.holds] if description.holds else []
-        things = held if spec.held else list(description.sees)
-        options += [Option(spec.name, (thing,)) for thing in things if thing.endswith(spec.about)]
-    return options
+def _any_actions(space: Space, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Uniform actions: int64[rows], or float64[rows, size]."""
+    if space.kind == "discrete":
+        return rng.integers(space.size, size=rows)
+    return rng.uniform(space.low, space.high, (rows, space.size))
 
 
-def _actions(task: Task, batch: Batch, behaviour: str, rng: np.random.Generator) -> np.ndarray:
-    """Actions of a behaviour in the batch's present states."""
-    if task.space.kind != "discrete":
-        shape = (batch.rows, task.space.size)
-        if behaviour == "random":
-            return rng.uniform(task.space.low, task.space.high, shape)
-        return rng.normal(batch.teacher[:, 0], batch.teacher[:, 1]).clip(task.space.low, task.space.high)
-    uniform = rng.integers(task.space.size, size=batch.rows)
-    if behaviour == "random":
-        return uniform
-    sampled = inverse_sample(batch.teacher, rng.random(batch.rows, dtype=np.float32))
-    return np.where(batch.labelled, sampled, uniform)
+def _advised(space: Space, policies: np.ndarray, otherwise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """In each row the action of one option, all that can act there being as likely; `otherwise` where none can.
 
-
-def _count(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[str, MetState]) -> None:
-    """Count the present descriptions, and offer one observation of each as an example."""
-    key, observations = next(iter(batch.observation.items()))
-    numbers, first, counts = np.unique(batch.description, return_index=True, return_counts=True)
-    for number, row, count in zip(numbers.tolist(), first.tolist(), counts.tolist(), strict=True):
-        description = batch.descriptions[number]
-        state = met.setdefault(description.state_id, MetState(description))
-        state.counts[behaviour] += count
-        state.offered += 1
-        state.key = key
-        if len(state.examples) < EXAMPLES:
-            state.examples.append(observations[row].copy())
-        elif (place := int(rng.integers(state.offered))) < EXAMPLES:
-            state.examples[place] = observations[row].copy()
+    policies   float32[rows, options, *space.teacher_shape], see `Batch.option_policies`
+    otherwise  actions, as `_any_actions` gives them
+    """
+    rows = np.arange(len(policies))
+    can_act = policies.reshape(*policies.shape[:2], -1).any(-1)  # bool[rows, options]
+    number = rng.integers(np.maximum(can_act.sum(1), 1))  # which of those that can act
+    policy = policies[rows, (can_act.cumsum(1) > number[:, None]).argmax(1)]
+    if space.kind == "discrete":
+        return np.where(can_act.any(1), inverse_sample(policy, rng.random(len(rows), np.float32)), otherwise)
+    drawn = rng.normal(policy[:, 0], policy[:, 1]).clip(space.low, space.high)
+    return np.where(can_act.any(1)[:, None], drawn, otherwise)
 
 
 def _row(task: Task, state: MetState) -> dict[str, Any]:
-    """One row of `tables.STATES`; the examples are stacked, [examples, ...]."""
-    examples = np.stack(state.examples)
+    """One row of `tables.STATES`."""
     return {
         "task": task.name,
         "state_id": state.description.state_id,
@@ -119,8 +131,5 @@ def _row(task: Task, state: MetState) -> dict[str, Any]:
         "holds": state.description.holds,
         "state_count": sum(state.counts.values()),
         "counts": [{"behaviour": name, "count": count} for name, count in sorted(state.counts.items())],
-        "example_key": state.key,
-        "example_dtype": str(examples.dtype),
-        "example_shape": list(examples.shape),
-        "example_observation": examples.tobytes(),
+        "examples": packed(state.examples.stacked()),
     }

@@ -164,6 +164,15 @@ class Grammar:
         )
 
 
+def options_of(grammar: Grammar) -> tuple[Option, ...]:
+    """Every option that a grammar allows, in its order."""
+    return tuple(
+        Option(spec.name, things)
+        for spec in grammar.options
+        for things in ([(o,) for o in grammar.objects if o.endswith(spec.about)] if spec.about else [()])
+    )
+
+
 class Verdict(str, Enum):
     """How an answer was judged; only `VALID` and `REPAIRED` ones become part of a distribution."""
 

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,7 +22,8 @@ from pipeline import __version__
 from pipeline.files import whole_file
 from pipeline.instructions import TOLERANCE, Description, Grammar, Option, Plan, PlanShare, SoftInstruction
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of all tables; 2 keeps every key of the example observations of STATES."""
 ROW_GROUP = 2048
 
 _option = pa.struct([("name", pa.string()), ("args", pa.list_(pa.string()))])
@@ -38,6 +40,9 @@ _plan = pa.struct(
 _verdict = pa.struct(
     [("verdict", pa.string()), ("prob", pa.float64()), ("count", pa.int32()), ("example", pa.string())]
 )
+_array = pa.struct(
+    [("key", pa.string()), ("dtype", pa.string()), ("shape", pa.list_(pa.int32())), ("values", pa.binary())]
+)
 _time = pa.timestamp("us", tz="UTC")
 
 STATES = pa.schema(
@@ -49,13 +54,10 @@ STATES = pa.schema(
         ("holds", pa.string()),
         ("state_count", pa.int64()),
         ("counts", pa.list_(pa.struct([("behaviour", pa.string()), ("count", pa.int64())]))),
-        ("example_key", pa.string()),
-        ("example_dtype", pa.string()),
-        ("example_shape", pa.list_(pa.int32())),
-        ("example_observation", pa.binary()),
+        ("examples", pa.list_(_array)),
     ]
 )
-"""One row per distinct description: how often each behaviour met it, and stacked example observations (raw bytes)."""
+"""One row per distinct description: how often each behaviour met it, and example observations, see `packed`."""
 
 LABELS = pa.schema(
     [
@@ -185,11 +187,25 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         )
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
-        raise TableError(f"{path}: columns missing: {', '.join(missing)}")
+        older = "" if int(version) == SCHEMA_VERSION else f" (schema version {int(version)}); write it anew"
+        raise TableError(f"{path}: columns missing: {', '.join(missing)}{older}")
     try:
         return table.select(schema.names).cast(schema.remove_metadata())
     except (pa.ArrowException, ValueError) as error:
         raise TableError(f"{path}: a column has another type than the schema's ({error})") from None
+
+
+def packed(arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Arrays by key as a table holds them, for instance an observation's, stacked [examples, ...]; see `unpacked`."""
+    return [
+        {"key": key, "dtype": str(array.dtype), "shape": list(array.shape), "values": array.tobytes()}
+        for key, array in arrays.items()
+    ]
+
+
+def unpacked(entries: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """The arrays that were `packed`, by key; read-only."""
+    return {one["key"]: np.frombuffer(one["values"], one["dtype"]).reshape(one["shape"]) for one in entries}
 
 
 def read_instructions(path: Path, task: str, grammar: Grammar | None = None) -> dict[str, SoftInstruction]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -25,8 +26,10 @@ from pipeline.tables import (
     TableError,
     instruction_columns,
     label_id,
+    packed,
     read_instructions,
     read_table,
+    unpacked,
     write_table,
 )
 from pipeline.tasks.base import BUILT_IN, get_task
@@ -201,11 +204,35 @@ def test_another_schema_is_told(tmp_path: Path) -> None:
 def test_a_newer_or_odd_schema_version_is_told(tmp_path: Path) -> None:
     path = write(tmp_path, row())
     table = pq.read_table(path)
-    for version in ("2", "one"):
+    for version in ("3", "one"):
         pq.write_table(table.replace_schema_metadata({"schema_version": version}), path)
-        assert refusal(path) == f": schema version {version}; this program reads up to 1"
-    pq.write_table(table.replace_schema_metadata({}), path)
-    assert len(read_instructions(path, TASK)) == 1
+        assert refusal(path) == f": schema version {version}; this program reads up to 2"
+    for metadata in ({}, {"schema_version": "1"}):
+        pq.write_table(table.replace_schema_metadata(metadata), path)
+        assert len(read_instructions(path, TASK)) == 1
+
+
+def test_states_of_the_first_schema_are_to_be_collected_anew(tmp_path: Path) -> None:
+    path = tmp_path / "states.parquet"
+    first = [name for name in STATES.names if name != "examples"]
+    table = STATES.empty_table().select(first).append_column("example_key", pa.array([], pa.string()))
+    pq.write_table(table.replace_schema_metadata({"schema_version": "1"}), path)
+    with pytest.raises(TableError, match=r"columns missing: examples \(schema version 1\); write it anew"):
+        read_table(path, STATES)
+
+
+def test_arrays_survive_packing() -> None:
+    arrays = {
+        "map": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        "clock": np.array([0.5, -1.5], np.float32),
+        "none": np.zeros((0, 5), np.int64),
+    }
+    table = pa.table({"examples": pa.array([packed(arrays)], STATES.field("examples").type)})
+    found = unpacked(table.to_pylist()[0]["examples"])
+    assert list(found) == list(arrays)
+    for key, array in arrays.items():
+        assert found[key].dtype == array.dtype
+        np.testing.assert_array_equal(found[key], array)
 
 
 def test_what_does_not_sum_to_one_is_not_written_either() -> None:

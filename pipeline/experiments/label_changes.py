@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pipeline.collection import startable_options
-from pipeline.instructions import Plan, PlanShare, Reading, SoftInstruction, Verdict
+from pipeline.instructions import (
+    Description,
+    Grammar,
+    Option,
+    Plan,
+    PlanShare,
+    Reading,
+    SoftInstruction,
+    Verdict,
+)
 from pipeline.tasks.base import Task
 
 Labels = Mapping[str, SoftInstruction]
@@ -60,6 +68,19 @@ def noise(mass: float, labels: Labels, task: Task, rng: np.random.Generator) -> 
         shares = tuple(PlanShare(plan, prob, str(plan)) for plan, prob in probs.items() if prob > 0)
         changed[state_id] = SoftInstruction(label.description, shares, (1 - mass) * label.residual)
     return changed
+
+
+def startable_options(description: Description, grammar: Grammar) -> list[Option]:
+    """Every option of the grammar whose object is where the option needs it."""
+    options = []
+    for spec in grammar.options:
+        if not spec.about:
+            options.append(Option(spec.name))
+            continue
+        held = [description.holds] if description.holds else []
+        things = held if spec.held else list(description.sees)
+        options += [Option(spec.name, (thing,)) for thing in things if thing.endswith(spec.about)]
+    return options
 
 
 def missing(share: float, labels: Labels, task: Task, rng: np.random.Generator) -> dict[str, SoftInstruction]:

@@ -35,21 +35,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.instructions import Grammar, Option
+from pipeline.instructions import Option
 from pipeline.student.fused import BETA1, BETA2, EPSILON
 from pipeline.student.losses import normalised
 from pipeline.student.network import make_network, on_device
 from pipeline.student.optimiser import adam_state, load_adam_state
 from pipeline.student.student import Rollout, UpdateSettings
-
-
-def options_of(grammar: Grammar) -> tuple[Option, ...]:
-    """Every option that a grammar allows, in its order: the teachers."""
-    return tuple(
-        Option(spec.name, things)
-        for spec in grammar.options
-        for things in ([(o,) for o in grammar.objects if o.endswith(spec.about)] if spec.about else [()])
-    )
 
 
 def log_weights(scores: Tensor, policies: Tensor) -> Tensor:
@@ -86,7 +77,7 @@ def mixture_surrogate(probs: Tensor, old_probs: Tensor, log_probs: Tensor, advan
 class PolicyOverTeachers:
     """Weighs options in each state; feeds on what `Student.encode` gives.
 
-    options  the teachers; see `options_of`
+    options  the teachers; see `instructions.options_of`
     network, frames  the student's; a student's recurrence is its own
     """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.instructions import options_of
 from pipeline.params import ParamsError, Train
 from pipeline.student import egocentric
 from pipeline.student.student import Student
@@ -88,7 +89,7 @@ def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> Po
     """The policy over the task's options for the method `hierarchical`. Raises ParamsError as `make_student` does."""
     if importlib.util.find_spec("torch") is None:
         raise ParamsError("methods: 'hierarchical' needs torch, which is not installed")
-    from pipeline.student.hierarchical import PolicyOverTeachers, options_of
+    from pipeline.student.hierarchical import PolicyOverTeachers
 
     frames = train.frames if train.memory == "stack" else 1
     return PolicyOverTeachers(options_of(task.grammar), train.network, frames, _ready(train.device), rng)

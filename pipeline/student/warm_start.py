@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule
 from pipeline.student.student import Rollout, Student, UpdateSettings
-from pipeline.tables import STATES, TableError, read_table
+from pipeline.tables import STATES, TableError, read_table, unpacked
 from pipeline.tasks.base import Task
 
 
@@ -32,21 +32,21 @@ def read_examples(path: Path, task: Task, instructions: Mapping[str, SoftInstruc
 
     Raises TableError for a table that can't be read, or none of whose examples has a label.
     """
-    observations: list[np.ndarray] = []
+    observations: dict[str, list[np.ndarray]] = {}
     teacher: list[np.ndarray] = []
-    key = ""
     for row in read_table(path, STATES).to_pylist():
         instruction = instructions.get(row["state_id"])
         if instruction is None:
             continue
-        key = row["example_key"]
-        stacked = np.frombuffer(row["example_observation"], row["example_dtype"]).reshape(row["example_shape"])
-        for observation in stacked:
-            observations.append(observation)
-            teacher.append(task.teacher_policy(instruction, {key: observation}))
-    if not observations:
+        examples = unpacked(row["examples"])
+        for values in zip(*examples.values(), strict=True):
+            teacher.append(task.teacher_policy(instruction, dict(zip(examples, values, strict=True))))
+        for key, stacked in examples.items():
+            observations.setdefault(key, []).append(stacked)
+    if not teacher:
         raise TableError(f"{path}: no example state has a label")
-    return Examples({key: np.stack(observations)}, np.stack(teacher).astype(np.float32))
+    observation = {key: np.concatenate(parts) for key, parts in observations.items()}
+    return Examples(observation, np.stack(teacher).astype(np.float32))
 
 
 def warm_start(student: Student, examples: Examples, schedule: Schedule, steps: int, rng: np.random.Generator) -> float:

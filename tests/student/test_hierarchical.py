@@ -12,9 +12,9 @@ import torch
 from tiny import TASK, params
 
 from pipeline.fan_out import Interrupted
-from pipeline.instructions import Grammar, Option, OptionSpec
+from pipeline.instructions import Grammar, Option, OptionSpec, options_of
 from pipeline.params import Schedule, Train
-from pipeline.student.hierarchical import PolicyOverTeachers, log_weights, mixed, mixture_surrogate, options_of
+from pipeline.student.hierarchical import PolicyOverTeachers, log_weights, mixed, mixture_surrogate
 from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
 from pipeline.student.make import make_over_teachers, make_student
 from pipeline.student.run import Run, carry_out

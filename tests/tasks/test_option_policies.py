@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from pipeline.instructions import Description, Option
-from pipeline.student.hierarchical import options_of
+from pipeline.instructions import Description, Option, options_of
 from pipeline.tasks.base import Batch, OptionStep, Space, Task, get_task
 from pipeline.tasks.doorkey.options import PICK_UP
 from pipeline.tasks.reference_batch import ReferenceBatch
