@@ -224,7 +224,7 @@ class Train(_Section):
 
     schedule     which of `schedules` to follow
     network      `egocentric`: seen cells in the agent's frame; `map`: convolutions over the map, as the paper has it
-    update       `fused`: this project's compiled update (CPU, egocentric); `torch`: autograd; `auto`: the faster one
+    update       `fused`: this project's compiled update (CPU, no memory); `torch`: autograd; `auto`: the faster one
     device       `cpu`, `cuda` or `cuda:N` (torch update only)
     memory       of an episode's earlier steps (torch update only): `lstm`, or `stack`: the last `frames` observations
     warm_start   gradient steps on the collected states with the cached labels, before the first rollout

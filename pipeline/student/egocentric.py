@@ -1,4 +1,4 @@
-"""The egocentric student: what it feeds on, its parameters, and how it acts, compiled for the CPU.
+"""The egocentric student: what it feeds on, its parameters, its layers and their gradient, compiled for the CPU.
 
 Each cell that the agent has seen becomes a token: where it lies from where the agent stands and looks (11 x 11 places)
 and what kind of cell it is. The first layer adds one learned vector per token; two small layers follow. `network.py`
@@ -8,18 +8,18 @@ has the same network in torch, and a test holds both to the same numbers.
 |---|---|---|
 | tokens | uint16[rows, 100] | place * KINDS + kind - 1, for each seen cell in the window |
 | counts | int32[rows] | how many of a row's tokens count |
-| theta | float32[PARAMETERS] | all parameters, in the order of `Parts` |
+| theta | float32[LAYOUT.size] | all parameters, in the order of `Parts` |
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.compiled import compiled, compiled_fast
+from pipeline.student.layers import add_bias, column_sums, pass_rectifier, rectify
+from pipeline.student.layout import Layout, Parameter, orthogonal
 
 REACH = 5
 SIDE = 2 * REACH + 1
@@ -45,62 +45,30 @@ class Parts(NamedTuple):
     heads_bias: np.ndarray  # float32[OUTPUTS]
 
 
-SHAPES = ((TOKENS, WIDTH), (WIDTH,), (WIDTH, HIDDEN), (HIDDEN,), (OUTPUTS, HIDDEN), (OUTPUTS,))
-"""Shape of each part, in order."""
-PARAMETERS = sum(int(np.prod(shape)) for shape in SHAPES)
-TORCH_NAMES = ("embedding.weight", "embedding_bias", "hidden.weight", "hidden.bias", "heads.weight", "heads.bias")
-"""What torch's state dict calls each part."""
-TRANSPOSED = ("hidden.weight",)
-"""Torch keeps linear weights as [outputs, inputs]; here the layout follows the inner loops."""
+LAYOUT = Layout(
+    Parameter("embedding.weight", (TOKENS, WIDTH)),
+    Parameter("embedding_bias", (WIDTH,)),
+    Parameter("hidden.weight", (HIDDEN, WIDTH), (1, 0)),
+    Parameter("hidden.bias", (HIDDEN,)),
+    Parameter("heads.weight", (OUTPUTS, HIDDEN)),
+    Parameter("heads.bias", (OUTPUTS,)),
+)
 
 
 def parts_of(theta: np.ndarray) -> Parts:
-    """Views of a flat array (float32[PARAMETERS]) as the network's parts."""
-    views = []
-    start = 0
-    for shape in SHAPES:
-        size = int(np.prod(shape))
-        views.append(theta[start : start + size].reshape(shape))
-        start += size
-    return Parts(*views)
+    """Views of a flat array (float32[LAYOUT.size]) as the network's parts."""
+    return Parts(*LAYOUT.views(theta))
 
 
 def initial_parameters(rng: np.random.Generator) -> np.ndarray:
-    """float32[PARAMETERS]: small random vectors per token, orthogonal layers, a nearly uniform first policy."""
-    theta = np.zeros(PARAMETERS, np.float32)
+    """float32[LAYOUT.size]: small random vectors per token, orthogonal layers, a nearly uniform first policy."""
+    theta = np.zeros(LAYOUT.size, np.float32)
     parts = parts_of(theta)
     parts.embedding[:] = rng.normal(0, 0.1, (TOKENS, WIDTH))
-    parts.hidden[:] = _orthogonal(rng, WIDTH, HIDDEN) * np.sqrt(2)
-    parts.heads[:ACTIONS] = _orthogonal(rng, ACTIONS, HIDDEN) * 0.01
-    parts.heads[ACTIONS:] = _orthogonal(rng, 1, HIDDEN)
+    parts.hidden[:] = orthogonal(rng, WIDTH, HIDDEN) * np.sqrt(2)
+    parts.heads[:ACTIONS] = orthogonal(rng, ACTIONS, HIDDEN) * 0.01
+    parts.heads[ACTIONS:] = orthogonal(rng, 1, HIDDEN)
     return theta
-
-
-def to_state_dict(theta: np.ndarray) -> dict[str, np.ndarray]:
-    """The parameters as torch's `EgocentricNetwork.state_dict()` has them (linear weights [outputs, inputs])."""
-    named = zip(TORCH_NAMES, parts_of(theta), strict=True)
-    return {name: part.T.copy() if name in TRANSPOSED else part.copy() for name, part in named}
-
-
-def from_state_dict(state: Mapping[str, np.ndarray]) -> np.ndarray:
-    """theta (float32[PARAMETERS]) from such a state dict. Raises ValueError for other names or shapes."""
-    theta = np.zeros(PARAMETERS, np.float32)
-    if set(state) != set(TORCH_NAMES):
-        raise ValueError(f"wanted parameters {', '.join(TORCH_NAMES)}; found {', '.join(state)}")
-    for name, part in zip(TORCH_NAMES, parts_of(theta), strict=True):
-        value = state[name].T if name in TRANSPOSED else state[name]
-        if value.shape != part.shape:
-            raise ValueError(f"{name} has shape {state[name].shape}, not that of this network")
-        part[:] = value
-    return theta
-
-
-def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """A random matrix with orthonormal rows or columns, whichever are fewer."""
-    tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
-    q, r = np.linalg.qr(tall)
-    q *= np.sign(np.diag(r))
-    return q if rows >= columns else q.T
 
 
 def _window_places() -> np.ndarray:
@@ -158,73 +126,48 @@ def _embed(p, tokens, counts, rows, embedded):
             embedded[k, j] = max(embedded[k, j], np.float32(0))
 
 
-@compiled_fast
-def add_bias(values, bias):
-    """Add bias (float32[width]) to each row of values (float32[n, width])."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            values[k, j] += bias[j]
+class Layers(NamedTuple):
+    """What a forward pass over n rows leaves for the backward pass."""
 
-
-@compiled_fast
-def _rectify(values):
-    """Replace negative values (float32[n, width]) by zero."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            values[k, j] = max(values[k, j], np.float32(0))
+    embedded: np.ndarray  # float32[n, WIDTH]
+    hidden: np.ndarray  # float32[n, HIDDEN]
+    outputs: np.ndarray  # float32[n, OUTPUTS]
 
 
 @compiled
-def forward(p, tokens, counts, rows, embedded, hidden, outputs):
-    """The network on n rows (int64[n]); fills each layer: float32[n, WIDTH], [n, HIDDEN] and [n, OUTPUTS]; p: Parts."""
+def forward(p, tokens, counts, rows):
+    """The network on n rows (int64[n]) of tokens and counts; gives its Layers. p: Parts."""
+    embedded = np.empty((rows.shape[0], WIDTH), np.float32)
     _embed(p, tokens, counts, rows, embedded)
-    np.dot(embedded, p.hidden, hidden)
+    hidden = np.dot(embedded, p.hidden)
     add_bias(hidden, p.hidden_bias)
-    _rectify(hidden)
-    np.dot(hidden, p.heads.T, outputs)
+    rectify(hidden)
+    outputs = np.dot(hidden, p.heads.T)
     add_bias(outputs, p.heads_bias)
+    return Layers(embedded, hidden, outputs)
 
 
 @compiled_fast
-def softmax(outputs, k, probs):
-    """Fill probs (float32[ACTIONS]) for row k of outputs; returns what an output exceeds its log-probability by."""
-    top = outputs[k, 0]
-    for j in range(1, ACTIONS):
-        top = max(top, outputs[k, j])
-    total = np.float32(0)
-    for j in range(ACTIONS):
-        probs[j] = math.exp(outputs[k, j] - top)
-        total += probs[j]
-    share = np.float32(1) / total
-    for j in range(ACTIONS):
-        probs[j] *= share
-    return top + math.log(total)
+def _embedding_gradient(g, tokens, counts, rows, at_embedded):
+    """Add each row's gradient to the vectors of its tokens."""
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        for c in range(counts[row]):
+            token = tokens[row, c]
+            for j in range(at_embedded.shape[1]):
+                g.embedding[token, j] += at_embedded[k, j]
 
 
 @compiled
-def act(p, tokens, counts, uniforms, greedy, actions, log_probs, values):
-    """Choose an action per row: by inverting the cumulated probabilities at `uniforms`, or the most probable one.
-
-    uniforms float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
-    """
-    n = counts.shape[0]
-    embedded = np.empty((n, WIDTH), np.float32)
-    hidden = np.empty((n, HIDDEN), np.float32)
-    outputs = np.empty((n, OUTPUTS), np.float32)
-    probs = np.empty(ACTIONS, np.float32)
-    forward(p, tokens, counts, np.arange(n), embedded, hidden, outputs)
-    for row in range(n):
-        shift = softmax(outputs, row, probs)
-        action = 0
-        if greedy:
-            for j in range(1, ACTIONS):
-                if outputs[row, j] > outputs[row, action]:
-                    action = j
-        else:
-            left = uniforms[row] - probs[0]
-            while left >= 0 and action < ACTIONS - 1:
-                action += 1
-                left -= probs[action]
-        actions[row] = action
-        log_probs[row] = outputs[row, action] - shift
-        values[row] = outputs[row, ACTIONS]
+def backward(p, g, tokens, counts, rows, layers, at_outputs):
+    """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
+    np.dot(at_outputs.T, layers.hidden, g.heads)
+    column_sums(at_outputs, g.heads_bias)
+    at_hidden = np.dot(at_outputs, p.heads)
+    pass_rectifier(at_hidden, layers.hidden)
+    np.dot(layers.embedded.T, at_hidden, g.hidden)
+    column_sums(at_hidden, g.hidden_bias)
+    at_embedded = np.dot(at_hidden, p.hidden.T)
+    pass_rectifier(at_embedded, layers.embedded)
+    column_sums(at_embedded, g.embedding_bias)
+    _embedding_gradient(g, tokens, counts, rows, at_embedded)

@@ -1,4 +1,4 @@
-"""PPO with the teacher's loss for the egocentric student, as one compiled call per iteration, without autograd.
+"""PPO with the teacher's loss without autograd: acting, the loss's gradient and Adam, compiled.
 
 The same arithmetic as `losses.py` with torch's Adam, and proven equal to it by tests (gradients, and many updates in
 a row). What it saves is everything between the multiplications: on two cores that is most of the time.
@@ -11,14 +11,7 @@ import math
 import numpy as np
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student.egocentric import (
-    ACTIONS,
-    HIDDEN,
-    OUTPUTS,
-    WIDTH,
-    forward,
-    softmax,
-)
+from pipeline.student.egocentric import ACTIONS, OUTPUTS
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
 """Adam's settings, of this update and of torch's."""
@@ -27,46 +20,44 @@ LOSSES = ("policy_loss", "value_loss", "teacher_loss", "entropy")
 
 
 @compiled_fast
-def _column_sums(values, sums):
-    """Add the sums over rows of values (float32[n, width]) to sums (float32[width])."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            sums[j] += values[k, j]
-
-
-@compiled_fast
-def _pass_rectifier(gradient, values):
-    """Zero the gradient (float32[n, width]) where the rectified values are zero."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            gradient[k, j] = gradient[k, j] if values[k, j] > 0 else np.float32(0)
-
-
-@compiled_fast
-def _embedding_gradient(g, tokens, counts, rows, at_embedded):
-    """Add each row's gradient to the vectors of its tokens."""
-    for k in range(rows.shape[0]):
-        row = rows[k]
-        for c in range(counts[row]):
-            token = tokens[row, c]
-            for j in range(at_embedded.shape[1]):
-                g.embedding[token, j] += at_embedded[k, j]
+def _softmax(outputs, k, probs):
+    """Fill probs (float32[ACTIONS]) for row k of outputs; returns what an output exceeds its log-probability by."""
+    top = outputs[k, 0]
+    for j in range(1, ACTIONS):
+        top = max(top, outputs[k, j])
+    total = np.float32(0)
+    for j in range(ACTIONS):
+        probs[j] = math.exp(outputs[k, j] - top)
+        total += probs[j]
+    share = np.float32(1) / total
+    for j in range(ACTIONS):
+        probs[j] *= share
+    return top + math.log(total)
 
 
 @compiled
-def _backward(p, g, tokens, counts, rows, layers, at_outputs, at_hidden, at_embedded):
-    """Set g (Parts) from at_outputs (float32[n, OUTPUTS]); layers are forward's, the other two are scratch."""
-    embedded, hidden = layers
-    np.dot(at_outputs.T, hidden, g.heads)
-    _column_sums(at_outputs, g.heads_bias)
-    np.dot(at_outputs, p.heads, at_hidden)
-    _pass_rectifier(at_hidden, hidden)
-    np.dot(embedded.T, at_hidden, g.hidden)
-    _column_sums(at_hidden, g.hidden_bias)
-    np.dot(at_hidden, p.hidden.T, at_embedded)
-    _pass_rectifier(at_embedded, embedded)
-    _column_sums(at_embedded, g.embedding_bias)
-    _embedding_gradient(g, tokens, counts, rows, at_embedded)
+def choose(outputs, uniforms, greedy, actions, log_probs, values):
+    """Choose an action per row: by inverting the cumulated probabilities at `uniforms`, or the most probable one.
+
+    outputs   float32[rows, OUTPUTS] of the network
+    uniforms  float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
+    """
+    probs = np.empty(ACTIONS, np.float32)
+    for row in range(outputs.shape[0]):
+        shift = _softmax(outputs, row, probs)
+        action = 0
+        if greedy:
+            for j in range(1, ACTIONS):
+                if outputs[row, j] > outputs[row, action]:
+                    action = j
+        else:
+            left = uniforms[row] - probs[0]
+            while left >= 0 and action < ACTIONS - 1:
+                action += 1
+                left -= probs[action]
+        actions[row] = action
+        log_probs[row] = outputs[row, action] - shift
+        values[row] = outputs[row, ACTIONS]
 
 
 @compiled_fast
@@ -94,11 +85,11 @@ def _wasserstein_pull(probs, teacher, pull, at_outputs):
 
 
 @compiled
-def minibatch_gradient(
-    p, g, tokens, counts, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
+def loss_gradient(
+    outputs, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
     clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
 ):  # fmt: skip
-    """Set g (Parts), given as zeros, to the gradient of the loss of `losses.py` over the given rows.
+    """The gradient by the outputs (float32[n, OUTPUTS] for the given n rows) of the loss of `losses.py`; so shaped.
 
     wasserstein  whether that, and not KL, is the distance to the teacher
     losses float64[4]: the four parts of the loss are added to it.
@@ -113,15 +104,11 @@ def minibatch_gradient(
     for k in range(n):
         variance += (advantages[rows[k]] - mean) ** 2
     scale = 1 / (np.sqrt(variance / max(n - 1, 1)) + 1e-8)
-    embedded = np.empty((n, WIDTH), np.float32)
-    hidden = np.empty((n, HIDDEN), np.float32)
-    outputs = np.empty((n, OUTPUTS), np.float32)
     at_outputs = np.empty((n, OUTPUTS), np.float32)
     probs = np.empty(ACTIONS, np.float32)
-    forward(p, tokens, counts, rows, embedded, hidden, outputs)
     for k in range(n):
         row = rows[k]
-        shift = softmax(outputs, k, probs)
+        shift = _softmax(outputs, k, probs)
         entropy = shift
         for j in range(ACTIONS):
             entropy -= probs[j] * outputs[k, j]
@@ -145,13 +132,11 @@ def minibatch_gradient(
             else:
                 losses[2] += _kl_pull(probs, outputs[k], shift, teacher[row], pull, at_outputs[k]) / n
         at_outputs[k, ACTIONS] = value_weight * error / n
-    at_hidden = np.empty((n, HIDDEN), np.float32)
-    at_embedded = np.empty((n, WIDTH), np.float32)
-    _backward(p, g, tokens, counts, rows, (embedded, hidden), at_outputs, at_hidden, at_embedded)
+    return at_outputs
 
 
 @compiled_fast
-def _adam(theta, gradient, first, second, step, lr, grad_norm):
+def adam(theta, gradient, first, second, step, lr, grad_norm):
     """One step of Adam on the gradient, scaled down to at most `grad_norm`."""
     squares = np.float32(0)
     for k in range(theta.shape[0]):
@@ -166,32 +151,3 @@ def _adam(theta, gradient, first, second, step, lr, grad_norm):
         first[k] += weight1 * (g - first[k])
         second[k] += weight2 * (g * g - second[k])
         theta[k] -= rate * first[k] / (math.sqrt(second[k]) * root + epsilon)
-
-
-@compiled
-def update(
-    theta, p, gradient, g, first, second, step, tokens, counts, actions, old_log_probs, advantages, returns, teacher,
-    labelled, orders, minibatch, lr, clip, grad_norm, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
-):  # fmt: skip
-    """All epochs of one iteration, in place; returns Adam's step count afterwards.
-
-    theta, gradient, first, second  float32[PARAMETERS]: parameters, scratch, Adam's moments; p and g are theta's and
-                                    gradient's Parts
-    orders int64[epochs, rows]: each epoch's order of rows; an incomplete last minibatch is left out.
-    losses float64[4]: set to the means of LOSSES over all minibatches.
-    """
-    losses[:] = 0
-    minibatches = 0
-    for epoch in range(orders.shape[0]):
-        for start in range(0, orders.shape[1] - minibatch + 1, minibatch):
-            rows = orders[epoch, start : start + minibatch]
-            gradient[:] = 0
-            minibatch_gradient(
-                p, g, tokens, counts, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
-                clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
-            )  # fmt: skip
-            step += 1
-            minibatches += 1
-            _adam(theta, gradient, first, second, step, lr, grad_norm)
-    losses /= minibatches
-    return step

@@ -1,46 +1,40 @@
-"""The egocentric student on the CPU, all compiled: no torch, no autograd."""
+"""The students on the CPU, all compiled: no torch, no autograd."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from pipeline.student import egocentric, fused
+from pipeline.student import convolutional, egocentric, fused
+from pipeline.student.layout import Layout
 from pipeline.student.student import Memory, Rollout, Student, UpdateSettings
 
 
 class FusedStudent(Student):
-    """See `egocentric` for the network and `fused` for its update.
+    """A network with a gradient of its own, and the update of `fused`.
 
-    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds`
+    theta   float32[layout.size]: its first parameters
     """
 
-    parameters = egocentric.PARAMETERS
-
-    def __init__(self, cell_kinds: np.ndarray, rng: np.random.Generator) -> None:
-        self._cell_kinds = cell_kinds
-        self._theta = egocentric.initial_parameters(rng)
-        self._parts = egocentric.parts_of(self._theta)
-        self._first = np.zeros_like(self._theta)
-        self._second = np.zeros_like(self._theta)
-        self._gradient = np.zeros_like(self._theta)
-        self._gradient_parts = egocentric.parts_of(self._gradient)
+    def __init__(self, layout: Layout, theta: np.ndarray) -> None:
+        self._layout = layout
+        self.parameters = layout.size
+        self._theta = theta
+        self._gradient, self._first, self._second = np.zeros((3, layout.size), np.float32)
         self._steps = 0
-        self._losses = np.zeros(len(fused.LOSSES))
 
-    def features(self, rows: int) -> dict[str, np.ndarray]:
-        return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
+    @abstractmethod
+    def _forward(self, features: Mapping[str, np.ndarray], rows: np.ndarray) -> Any:
+        """The network's layers for those rows (int64[n]) of the features; its `outputs` are float32[n, OUTPUTS]."""
 
-    def encode(
-        self,
-        observation: Mapping[str, np.ndarray],
-        features: Mapping[str, np.ndarray],
-        memory: Memory | None = None,  # noqa: ARG002 (this student keeps nothing)
+    @abstractmethod
+    def _backward(
+        self, features: Mapping[str, np.ndarray], rows: np.ndarray, layers: Any, at_outputs: np.ndarray
     ) -> None:
-        egocentric.encode(
-            observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
-        )
+        """Add to the gradient, from that by the outputs."""
 
     def act(
         self,
@@ -49,27 +43,48 @@ class FusedStudent(Student):
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
-        memory: Memory | None = None,  # noqa: ARG002
+        memory: Memory | None = None,  # noqa: ARG002 (these students keep nothing)
     ) -> None:
         given = np.zeros(len(actions), np.float32) if uniforms is None else uniforms
-        tokens, counts = features["tokens"], features["counts"]
-        egocentric.act(self._parts, tokens, counts, given, uniforms is None, actions, log_probs, values)
+        outputs = self._forward(features, np.arange(len(actions))).outputs
+        fused.choose(outputs, given, uniforms is None, actions, log_probs, values)
+
+    def gradient(
+        self, rollout: Rollout, rows: np.ndarray, settings: UpdateSettings, losses: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """That of a minibatch's loss, by parameter; see `update`. The loss's parts are added to losses (float64[4])."""
+        self._set_gradient(rollout, rows, settings, losses)
+        return self._layout.to_state_dict(self._gradient)
+
+    def _set_gradient(self, rollout: Rollout, rows: np.ndarray, settings: UpdateSettings, losses: np.ndarray) -> None:
+        layers = self._forward(rollout.features, rows)
+        at_outputs = fused.loss_gradient(
+            layers.outputs, rollout.actions, rollout.log_probs, rollout.advantages, rollout.returns, rollout.teacher,
+            rollout.labelled, rows, settings.clip, settings.value, settings.entropy, settings.teacher,
+            settings.distance == "wasserstein", losses,
+        )  # fmt: skip
+        self._gradient[:] = 0
+        self._backward(rollout.features, rows, layers, at_outputs)
 
     def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
-        self._steps = fused.update(
-            self._theta, self._parts, self._gradient, self._gradient_parts, self._first, self._second, self._steps,
-            rollout.features["tokens"], rollout.features["counts"], rollout.actions, rollout.log_probs,
-            rollout.advantages, rollout.returns, rollout.teacher, rollout.labelled, orders, settings.minibatch,
-            settings.learning_rate, settings.clip, settings.grad_norm, settings.value, settings.entropy,
-            settings.teacher, settings.distance == "wasserstein", self._losses,
-        )  # fmt: skip
-        return dict(zip(fused.LOSSES, self._losses.tolist(), strict=True))
+        losses = np.zeros(len(fused.LOSSES))
+        minibatches = 0
+        for order in orders:
+            for start in range(0, len(order) - settings.minibatch + 1, settings.minibatch):
+                self._set_gradient(rollout, order[start : start + settings.minibatch], settings, losses)
+                minibatches += 1
+                self._steps += 1
+                fused.adam(
+                    self._theta, self._gradient, self._first, self._second, self._steps, settings.learning_rate,
+                    settings.grad_norm,
+                )  # fmt: skip
+        return dict(zip(fused.LOSSES, (losses / minibatches).tolist(), strict=True))
 
     def weights(self) -> dict[str, np.ndarray]:
-        return egocentric.to_state_dict(self._theta)
+        return self._layout.to_state_dict(self._theta)
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        self._theta[:] = egocentric.from_state_dict(weights)
+        self._theta[:] = self._layout.from_state_dict(weights)
 
     def optimiser(self) -> dict[str, np.ndarray]:
         return {"first": self._first.copy(), "second": self._second.copy(), "steps": np.array([self._steps])}
@@ -78,3 +93,72 @@ class FusedStudent(Student):
         self._first[:] = state["first"]
         self._second[:] = state["second"]
         self._steps = int(state["steps"][0])
+
+
+class FusedEgocentricStudent(FusedStudent):
+    """See `egocentric` for the network.
+
+    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds`
+    """
+
+    def __init__(self, cell_kinds: np.ndarray, rng: np.random.Generator) -> None:
+        super().__init__(egocentric.LAYOUT, egocentric.initial_parameters(rng))
+        self._cell_kinds = cell_kinds
+        self._parts = egocentric.parts_of(self._theta)
+        self._gradient_parts = egocentric.parts_of(self._gradient)
+
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
+
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,  # noqa: ARG002
+    ) -> None:
+        egocentric.encode(
+            observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
+        )
+
+    def _forward(self, features: Mapping[str, np.ndarray], rows: np.ndarray) -> egocentric.Layers:
+        return egocentric.forward(self._parts, features["tokens"], features["counts"], rows)
+
+    def _backward(
+        self, features: Mapping[str, np.ndarray], rows: np.ndarray, layers: Any, at_outputs: np.ndarray
+    ) -> None:
+        egocentric.backward(
+            self._parts, self._gradient_parts, features["tokens"], features["counts"], rows, layers, at_outputs
+        )
+
+
+class FusedMapStudent(FusedStudent):
+    """See `convolutional` for the network."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        state = convolutional.initial_state(rng)
+        super().__init__(convolutional.LAYOUT, convolutional.LAYOUT.from_state_dict(state))
+        self._parts = convolutional.parts_of(self._theta)
+        self._gradient_parts = convolutional.parts_of(self._gradient)
+
+    def features(self, rows: int) -> dict[str, np.ndarray]:
+        return {"map": np.zeros((rows, egocentric.GRID, egocentric.GRID, 4), np.uint8)}
+
+    def encode(
+        self,
+        observation: Mapping[str, np.ndarray],
+        features: Mapping[str, np.ndarray],
+        memory: Memory | None = None,  # noqa: ARG002
+    ) -> None:
+        features["map"][:] = observation["map"]
+
+    def _forward(self, features: Mapping[str, np.ndarray], rows: np.ndarray) -> convolutional.Layers:
+        return convolutional.forward(self._parts, features["map"], rows)
+
+    def _backward(
+        self,
+        features: Mapping[str, np.ndarray],  # noqa: ARG002 (the layers tell what was shown)
+        rows: np.ndarray,  # noqa: ARG002
+        layers: Any,
+        at_outputs: np.ndarray,
+    ) -> None:
+        convolutional.backward(self._parts, self._gradient_parts, layers, at_outputs)

@@ -60,17 +60,14 @@ def _cell_kinds(task: Task) -> np.ndarray:
 def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
     cell_kinds = _cell_kinds(task)
-    plain = train.network == "egocentric" and train.device == "cpu" and train.memory == "none"
-    if plain and train.update in ("auto", "fused"):
-        from pipeline.student.fused_student import FusedStudent
+    if train.device == "cpu" and train.memory == "none" and train.update in ("auto", "fused"):
+        from pipeline.student.fused_student import FusedEgocentricStudent, FusedMapStudent
 
-        return FusedStudent(cell_kinds, rng)
+        return FusedEgocentricStudent(cell_kinds, rng) if train.network == "egocentric" else FusedMapStudent(rng)
     if train.update == "fused":
-        raise ParamsError(
-            "train.update: 'fused' is for network 'egocentric' on 'cpu' without memory; allowed here: auto, torch"
-        )
+        raise ParamsError("train.update: 'fused' is for students on 'cpu' without memory; allowed here: auto, torch")
     if importlib.util.find_spec("torch") is None:
-        raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
+        raise ParamsError("train: this memory, update or device needs torch, which is not installed")
     device = _ready(train.device)
     if train.memory == "lstm":
         from pipeline.student.recurrent_student import RecurrentStudent

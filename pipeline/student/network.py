@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.student import egocentric
+from pipeline.student import convolutional, egocentric
 
 
 class EgocentricNetwork(nn.Module):
@@ -30,7 +30,7 @@ class EgocentricNetwork(nn.Module):
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the same first parameters as the compiled student does; older frames say nothing at first."""
-        state = egocentric.to_state_dict(egocentric.initial_parameters(rng))
+        state = egocentric.LAYOUT.to_state_dict(egocentric.initial_parameters(rng))
         embedding = np.zeros(tuple(self.embedding.weight.shape), np.float32)
         embedding[: egocentric.TOKENS] = state["embedding.weight"]
         state["embedding.weight"] = embedding
@@ -52,49 +52,30 @@ class EgocentricNetwork(nn.Module):
 
 
 class MapNetwork(nn.Module):
-    """Convolutions over the remembered map, then actor and critic: the shape of the paper's student, 24K parameters.
+    """The network of `convolutional` for autograd, GPUs and memories: convolutions over the map, then actor and critic.
 
-    The paper gives the size (24K) and the input (the 10x10 map, four channels of indices), not the layers. Here each
-    cell is the sum of four learned vectors, one per channel, since indices are names and not amounts; then come three
-    3x3 convolutions, the last two with stride 2, and two small heads. Feeds on maps uint8 [rows, 10, 10, 4], or
-    [rows, frames, 10, 10, 4], whose cells' vectors are then put side by side.
+    The paper gives the size (24K) and the input (the 10x10 map, four channels of indices), not the layers. Indices are
+    names and not amounts, so each channel's values have learned vectors. Feeds on maps uint8 [rows, 10, 10, 4], or
+    [rows, frames, 10, 10, 4], whose cells' vectors are then put side by side; gives logits [rows, 7], values [rows].
     """
 
     INPUTS = ("map",)
-    VALUES = (11, 6, 3, 5)
-    """How many values each channel has: MiniGrid's objects, colours and states, and four directions or none."""
-    CELL = 8
-    CHANNELS = (12, 24, 24)
-    HIDDEN = 64
 
     def __init__(self, frames: int = 1) -> None:
         super().__init__()
-        first, second, third = self.CHANNELS
-        self.cells = nn.ParameterList([torch.zeros(values, self.CELL) for values in self.VALUES])
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(self.CELL * frames, first, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(first, second, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(second, third, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-        )
-        flat = third * 9  # 10 -> 5 -> 3 cells on each side
-        self.trunk = nn.Sequential(nn.Linear(flat, self.HIDDEN), nn.ReLU())
-        self.heads = nn.Linear(self.HIDDEN, egocentric.OUTPUTS)
+        self._frames = frames
+        self.cells = nn.ParameterList([torch.zeros(values, convolutional.CELL) for values in convolutional.VALUES])
+        kernel = convolutional.KERNEL
+        self.first = nn.Conv2d(convolutional.CELL * frames, convolutional.FIRST, kernel, padding=1)
+        self.second = nn.Conv2d(convolutional.FIRST, convolutional.SECOND, kernel, stride=2, padding=1)
+        self.third = nn.Conv2d(convolutional.SECOND, convolutional.THIRD, kernel)
+        self.hidden = nn.Linear(convolutional.FLAT, convolutional.HIDDEN)
+        self.heads = nn.Linear(convolutional.HIDDEN, egocentric.OUTPUTS)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Normal cells, orthogonal layers and a nearly uniform first policy, drawn from a generator."""
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        for values in self.cells:
-            nn.init.normal_(values, generator=generator)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.orthogonal_(module.weight, 2**0.5, generator=generator)
-                nn.init.zeros_(cast(Tensor, module.bias))
-        with torch.no_grad():
-            self.heads.weight[: egocentric.ACTIONS] *= 0.01
+        """Draw the same first parameters as the compiled student does."""
+        state = convolutional.initial_state(rng, self._frames)
+        self.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
 
     def forward(self, map: Tensor) -> tuple[Tensor, Tensor]:
         return policy_and_value(self.heads(self.encoded(map)))
@@ -106,11 +87,13 @@ class MapNetwork(nn.Module):
         for values in list(self.cells)[1:]:
             table = (table[:, None] + values).flatten(0, 1)  # [combinations, CELL]
         numbers = map[..., 0].int()
-        for channel in range(1, len(self.VALUES)):
-            numbers = numbers * self.VALUES[channel] + map[..., channel]
+        for channel, values in enumerate(convolutional.VALUES[1:], start=1):
+            numbers = numbers * values + map[..., channel]
         seen = nn.functional.embedding(numbers.reshape(len(map), -1, *map.shape[-3:-1]), table)
         planes = seen.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [rows, CELL * frames, 10, 10]
-        return self.trunk(self.convolutions(planes))
+        for convolution in (self.first, self.second, self.third):
+            planes = convolution(planes).relu()
+        return self.hidden(planes.movedim(1, -1).flatten(1)).relu()
 
 
 class RecurrentNetwork(nn.Module):

@@ -290,7 +290,7 @@ def test_a_student_is_saved_with_its_kind_of_memory(tmp_path):
 
 
 def test_what_memory_asks_for():
-    with pytest.raises(ParamsError, match="'fused' is for network 'egocentric' on 'cpu' without memory"):
+    with pytest.raises(ParamsError, match="'fused' is for students on 'cpu' without memory"):
         make_student(TASK, Train(schedule="tiny", update="fused", memory="lstm"), np.random.default_rng(0))
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         Train(schedule="tiny", memory="stack", frames=1)

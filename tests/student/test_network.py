@@ -7,20 +7,20 @@ import pytest
 import torch
 
 from pipeline.params import ParamsError, Train
-from pipeline.student import egocentric
+from pipeline.student import convolutional, egocentric
 from pipeline.student.make import make_student
-from pipeline.student.network import EgocentricNetwork, MapNetwork
+from pipeline.student.network import EgocentricNetwork, MapNetwork, RecurrentNetwork, make_network
 from pipeline.tasks.base import get_task
 
 TASK = get_task("ColoredDoorKey")
 PAPERS_SIZE = 24_000
+NETWORKS = ("egocentric", "map")
 
 
 def students(network):
-    updates = ("torch", "fused") if network == "egocentric" else ("torch",)
     return [
         make_student(TASK, Train(schedule="fast", network=network, update=update), np.random.default_rng(3))
-        for update in updates
+        for update in ("torch", "fused")
     ]
 
 
@@ -38,7 +38,7 @@ def tokens_of(maps):
     return [set(row[:count].tolist()) for row, count in zip(tokens, counts, strict=True)]
 
 
-@pytest.mark.parametrize("network", ["egocentric", "map"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_size_is_the_papers(network):
     for student in students(network):
         size = sum(array.size for array in student.weights().values())
@@ -46,9 +46,10 @@ def test_size_is_the_papers(network):
         assert 0.8 * PAPERS_SIZE < size <= PAPERS_SIZE
 
 
-def test_first_parameters_are_equal():
-    by_torch, fused = (student.weights() for student in students("egocentric"))
-    assert by_torch.keys() == fused.keys() == EgocentricNetwork().state_dict().keys()
+@pytest.mark.parametrize(("network", "model"), [("egocentric", EgocentricNetwork), ("map", MapNetwork)])
+def test_first_parameters_are_equal(network, model):
+    by_torch, fused = (student.weights() for student in students(network))
+    assert by_torch.keys() == fused.keys() == model().state_dict().keys()
     for name, array in by_torch.items():
         np.testing.assert_array_equal(array, fused[name])
 
@@ -86,22 +87,23 @@ def test_a_cell_is_the_sum_of_its_channels_vectors():
     model = MapNetwork(frames=2)
     model.initialise(np.random.default_rng(0))
     given = []
-    model.convolutions[0].register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
+    model.first.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
     maps = torch.from_numpy(np.stack([maps_of_play(8), maps_of_play(8, steps=5)], axis=1))  # [8, 2, 10, 10, 4]
     model(maps)
     expected = sum(vectors[maps[..., channel].long()] for channel, vectors in enumerate(model.cells))
-    torch.testing.assert_close(given[0][:, : model.CELL], expected[:, 0].permute(0, 3, 1, 2))
-    torch.testing.assert_close(given[0][:, model.CELL :], expected[:, 1].permute(0, 3, 1, 2))
+    torch.testing.assert_close(given[0][:, : convolutional.CELL], expected[:, 0].permute(0, 3, 1, 2))
+    torch.testing.assert_close(given[0][:, convolutional.CELL :], expected[:, 1].permute(0, 3, 1, 2))
 
 
-def test_state_dict_round_trip():
-    theta = egocentric.initial_parameters(np.random.default_rng(0))
-    state = egocentric.to_state_dict(theta)
-    np.testing.assert_array_equal(egocentric.from_state_dict(state), theta)
+@pytest.mark.parametrize("layout", [egocentric.LAYOUT, convolutional.LAYOUT])
+def test_state_dict_round_trip(layout):
+    theta = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
+    state = layout.to_state_dict(theta)
+    np.testing.assert_array_equal(layout.from_state_dict(state), theta)
     with pytest.raises(ValueError, match="wanted parameters"):
-        egocentric.from_state_dict({"something": theta})
+        layout.from_state_dict({"something": theta})
     with pytest.raises(ValueError, match=r"heads\.bias has shape \(3,\)"):
-        egocentric.from_state_dict(state | {"heads.bias": np.zeros(3, np.float32)})
+        layout.from_state_dict(state | {"heads.bias": np.zeros(3, np.float32)})
 
 
 def test_tokens_say_where_each_seen_cell_lies():
@@ -132,19 +134,35 @@ def test_turning_the_world_changes_no_token():
 
 
 def test_what_students_there_are():
-    with pytest.raises(ParamsError, match="'fused' is for network 'egocentric'"):
-        make_student(TASK, Train(schedule="fast", network="map", update="fused"), np.random.default_rng(0))
+    with pytest.raises(ParamsError, match="'fused' is for students on 'cpu' without memory"):
+        make_student(TASK, Train(schedule="fast", update="fused", device="cuda"), np.random.default_rng(0))
     with pytest.raises(ParamsError, match="'cuda:99' is not there"):
         make_student(TASK, Train(schedule="fast", network="map", device="cuda:99"), np.random.default_rng(0))
     plain = get_task("SimpleDoorKey")
     plain.cell_kinds = None
     with pytest.raises(ParamsError, match="MiniGrid map"):
         make_student(plain, Train(schedule="fast"), np.random.default_rng(0))
-    auto = make_student(TASK, Train(schedule="fast"), np.random.default_rng(0))
-    assert type(auto).__name__ == "FusedStudent"
+    autos = [make_student(TASK, Train(schedule="fast", network=n), np.random.default_rng(0)) for n in NETWORKS]
+    assert [type(auto).__name__ for auto in autos] == ["FusedEgocentricStudent", "FusedMapStudent"]
 
 
 def test_torch_students_keep_to_one_thread():
     torch.set_num_threads(2)
-    make_student(TASK, Train(schedule="fast", network="map"), np.random.default_rng(0))
+    make_student(TASK, Train(schedule="fast", network="map", update="torch"), np.random.default_rng(0))
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_new_recurrent_students_forget_gate_is_open_and_no_other(network):
+    """Against the gates worked out by hand: with zero weights, a state c and input 0, the next one is sigma(1) c."""
+    model = RecurrentNetwork(make_network(network))
+    model.initialise(np.random.default_rng(0))
+    with torch.no_grad():
+        model.lstm.weight_ih.zero_()
+        model.lstm.weight_hh.zero_()
+        cell = torch.full((1, model.lstm.hidden_size), 0.5)
+        hidden, after = model.lstm(torch.zeros_like(cell), (torch.zeros_like(cell), cell))
+    expected = cell / (1 + np.exp(-1.0))  # the forget gate of 1; nothing new comes in, since tanh(0) is 0
+    torch.testing.assert_close(after, expected)
+    torch.testing.assert_close(hidden, expected.tanh() / 2)  # the output gate of 0
+    assert model.lstm.bias_ih.sum() + model.lstm.bias_hh.sum() == model.lstm.hidden_size
