@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, options_of
 from pipeline.tasks.base import Batch, OptionStep, Space, Task, get_task
-from pipeline.tasks.doorkey.options import PICK_UP
+from pipeline.tasks.doorkey.options import LEFT, PICK_UP, RIGHT
 from pipeline.tasks.reference_batch import ReferenceBatch
 
 NAMES = ["SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey"]
@@ -57,6 +57,32 @@ def test_options_that_cannot_act_are_zero():
     batch.step(np.array([PICK_UP]))
     assert not follow()[0, [go_to_key, pick_up]].any()
     assert follow()[0, drop].sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "to_the_left", "action"),
+    [
+        ("SimpleDoorKey", 144, None, LEFT),
+        ("SimpleDoorKey", 27, "wall", RIGHT),
+        ("SimpleDoorKey", 539, "door", RIGHT),
+        ("ColoredDoorKey", 782, "key", RIGHT),  # the red one
+        ("ColoredDoorKey", 31, None, LEFT),  # and now with the red one ahead
+        ("ColoredDoorKey", 102, "wall", RIGHT),
+        ("ColoredDoorKey", 1222, "door", RIGHT),
+        ("ColoredDoorKey", 1347, "key", RIGHT),
+    ],
+)
+def test_exploring_turns_away_from_a_key_ahead(name, layout, to_the_left, action):
+    """To the left, unless what is there blocks the way too."""
+    task = get_task(name)
+    env = task.make_env()
+    env.reset(seed=layout)
+    beside = env.grid.get(*(env.agent_pos - env.right_vec))
+    assert (env.grid.get(*env.front_pos).type, beside and beside.type) == ("key", to_the_left)
+    for batch in (task.make_batch(1, 0), ReferenceBatch(task, 1, 0)):
+        batch.reset(np.array([layout], np.uint32))
+        policy = batch.option_policies([Option("explore")])()[0, 0]
+        np.testing.assert_array_equal(policy, np.eye(7)[action])
 
 
 def test_a_reference_batch_of_a_bare_observation():
