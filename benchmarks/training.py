@@ -50,6 +50,7 @@ def iterations(
         if before is not None:
             learner.student.load_weights(before.student.weights())
             learner.student.load_optimiser(before.student.optimiser())
+            learner.load_environments(before.environments())
             learner.seconds = before.seconds
         prepare(learner)
         while not learner.done:
