@@ -16,7 +16,7 @@ from pipeline.tasks.reference_batch import ReferenceBatch
 
 
 class Clock(Task):
-    """Episodes of `3 + seed % 4` steps that end by termination, whatever is done; action k gives a reward of k.
+    """Episodes of `3 + seed % 4` steps, whatever is done; those of six are cut off there. Action k gives a reward of k.
 
     An observation is the steps since the episode began and the layout's seed; the last action decides on success.
     """
@@ -36,8 +36,8 @@ class Clock(Task):
 
         def step(action: int) -> Any:
             env.seen = env.seen + np.array([1, 0])
-            ended = env.seen[0] == length_of(env.seen[1])
-            return env.seen, float(action), ended, False, {"success": ended and action == 2}
+            ended, cut_off = env.seen[0] == length_of(env.seen[1]), is_cut_off(env.seen[1])
+            return env.seen, float(action), ended and not cut_off, ended and cut_off, {"success": ended and action == 2}
 
         env.reset, env.step = reset, step
         return env
@@ -61,6 +61,11 @@ def length_of(layout: np.ndarray) -> np.ndarray:
     return 3 + layout % 4
 
 
+def is_cut_off(layout: np.ndarray) -> np.ndarray:
+    """Whether an episode on these layouts is truncated and not terminated."""
+    return layout % 4 == 3
+
+
 def labels_at(*times: int) -> dict[str, SoftInstruction]:
     """Labels for those steps of an episode: to follow with a probability of 0.75, and no usable answer otherwise."""
     described = [Description((f"time {time}",)) for time in times]
@@ -69,7 +74,7 @@ def labels_at(*times: int) -> dict[str, SoftInstruction]:
 
 
 class Recorder(Student):
-    """Keeps copies of what `update` is given. It draws its actions evenly; its value is 1 + half the time, in steps.
+    """Keeps copies of what `update` is given. It draws its actions evenly; its value is (1 + what it remembers) / 2.
 
     Features are the observation, and how many observations of the episode were taken into the memory.
     The log-probability is the uniform that the action was drawn by.
@@ -96,9 +101,10 @@ class Recorder(Student):
     def act(
         self, features: Any, uniforms: Any, actions: np.ndarray, log_probs: np.ndarray, values: np.ndarray, *_: Any
     ) -> None:
-        actions[:] = uniforms * 3
-        log_probs[:] = uniforms
-        values[:] = 1 + features["seen"][:, 0] / 2
+        if uniforms is not None:
+            actions[:] = uniforms * 3
+            log_probs[:] = uniforms
+        values[:] = (features["remembered"] + 1) / 2
 
     def update(self, rollout: Any, orders: np.ndarray, settings: Any) -> dict[str, float]:
         columns = {

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from recording import Clock, Recorder, labels_at, length_of
+from recording import Clock, Recorder, is_cut_off, labels_at, length_of
 
 from pipeline.params import Schedule
 from pipeline.student.learner import Learner, Phase
@@ -29,7 +29,7 @@ def learned(phase="train", seed=0, task=None, **changes):
     rows = []
     while not one.done:
         rows.append(one.iterate())
-    return SimpleNamespace(student=one.student, rows=rows, updates=one.student.updates)
+    return SimpleNamespace(learner=one, student=one.student, rows=rows, updates=one.student.updates)
 
 
 def shaped(update):
@@ -77,6 +77,19 @@ def test_a_memory_takes_in_each_observation_once_and_ends_with_its_episode():
         np.testing.assert_array_equal(features["remembered"], features["seen"][:, 0] + 1)
 
 
+def test_the_next_phase_goes_on_with_the_same_episodes():
+    """Their worlds, what the student remembers of them, and their age."""
+    taught = learned()
+    (last, alone) = taught.updates[-1], Learner(Clock(), SCHEDULE, Phase.of("finetune", SCHEDULE), Recorder, None, 0)
+    alone.load_environments(taught.learner.environments())
+    assert alone.iterate()["episodes"] > 0  # they are 16 steps old, and none of them is younger than the horizon
+    (update,) = alone.student.updates
+    before, after = shaped(last), shaped(update)
+    np.testing.assert_array_equal(after.time[0], np.where(before.ended[-1], 0, before.time[-1] + 1))
+    np.testing.assert_array_equal(after.layout[0] == before.layout[-1], ~before.ended[-1])
+    np.testing.assert_array_equal(update.rollout.features["remembered"], after.time.ravel() + 1)
+
+
 def test_actions_are_drawn_anew_in_each_step():
     for phase in ("train", "finetune"):
         updates = learned(phase).updates
@@ -94,14 +107,16 @@ def test_every_seed_and_phase_has_chances_of_its_own():
     assert len({run.student.first for run in runs}) == 2  # the first weights are the seed's
 
 
-def test_advantages_and_returns():
+@pytest.mark.parametrize("truncation", ["terminal", "bootstrap"])
+def test_advantages_and_returns(truncation):
     """A sum over what is left of the episode, or of the rollout and the value of the state after it."""
     decay = SCHEDULE.gamma * SCHEDULE.gae
     for phase in ("train", "finetune"):
-        for update in learned(phase).updates:
+        for update in learned(phase, truncation=truncation).updates:
             s = shaped(update)
-            values = 1 + s.time / 2
-            following = np.where(s.ended, 0, 1 + (s.time + 1) / 2)
+            values = 1 + s.time / 2  # it remembers the observations of the episode, of which there is one more
+            following = 1 + (s.time + 1) / 2
+            following[s.ended if truncation == "terminal" else s.ended & ~is_cut_off(s.layout)] = 0
             deltas = s.actions + SCHEDULE.gamma * following - values
             expected = np.zeros_like(deltas)
             for t, row in np.ndindex(deltas.shape):
@@ -130,7 +145,8 @@ def test_the_teacher_speaks_of_the_state_that_was_acted_in():
 
 
 def test_the_curve_is_of_the_episodes_that_ended():
-    one = learned(envs=7, minibatch=14)
+    """From the iteration on in which no environment is younger than the task's horizon of 9 steps: the third."""
+    one = learned(envs=7, minibatch=14, i2=4)
     actions, time, layout = (
         np.concatenate([of(update.rollout).reshape(SCHEDULE.horizon, 7) for update in one.updates])
         for of in (lambda r: r.actions, lambda r: r.features["seen"][:, 0], lambda r: r.features["seen"][:, 1])
@@ -138,12 +154,16 @@ def test_the_curve_is_of_the_episodes_that_ended():
     ended = time + 1 == length_of(layout)
     for k, row in enumerate(one.rows):
         ends = [(t, env) for t, env in np.argwhere(ended) if t // SCHEDULE.horizon == k]
-        assert row["episodes"] == len(ends) > 5
+        assert len(ends) > 5
+        assert row["label_miss_rate"] == np.mean(~np.isin(time[8 * k : 8 * k + 8], LABELLED))
+        assert row["episodes"] == (len(ends) if k >= 2 else 0)
+        if k < 2:
+            assert np.isnan([row["episode_length"], row["success"], row["episode_return"]]).all()
+            continue
         assert row["episode_length"] == pytest.approx(np.mean([time[end] + 1 for end in ends]))
         assert row["success"] == pytest.approx(np.mean([actions[end] == 2 for end in ends]))
         sums = [actions[t - time[t, env] : t + 1, env].sum() for t, env in ends]
         assert row["episode_return"] == pytest.approx(np.mean(sums))
-        assert row["label_miss_rate"] == np.mean(~np.isin(time[8 * k : 8 * k + 8], LABELLED))
 
 
 def test_it_learns_on_training_layouts_with_the_labels_it_is_given():
