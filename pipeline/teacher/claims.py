@@ -14,14 +14,14 @@ MOST_AHEAD = 64
 
 
 class Claims:
-    """Hands out requests with the samples that they lack, each claimed for `seconds`.
+    """Hands out requests with the samples that they lack, each claimed.
 
     samples   answers wanted per request
     ahead     requests to claim at a time: as many as there are workers, at most MOST_AHEAD
     """
 
-    def __init__(self, ledger: Ledger, samples: int, seconds: float, ahead: int) -> None:
-        self._ledger, self._samples, self.seconds = ledger, samples, seconds
+    def __init__(self, ledger: Ledger, samples: int, ahead: int) -> None:
+        self._ledger, self._samples = ledger, samples
         self._ahead = min(ahead, MOST_AHEAD)
         self._source: Iterable[Request] = iter(())
         self._claimed: deque[tuple[Request, list[int]]] = deque()
@@ -37,23 +37,13 @@ class Claims:
             ahead = list(islice(self._source, self._ahead))
             if not ahead:
                 return None
-            found = self._ledger.claim([request.key for request in ahead], self.seconds, self._samples)
+            found = self._ledger.claim([request.key for request in ahead], self._samples)
             for request, missing in zip(ahead, found, strict=True):
                 if missing is None:
                     self._with_others.append(request)
                 else:
                     self._claimed.append((request, missing))
         return self._claimed.popleft()
-
-    def renew(self, request: Request) -> list[int]:
-        """Claim a request again after a wait: what it lacks by now.
-
-        Nothing, if another living process has taken it meanwhile; it then comes round again at the end.
-        """
-        (missing,) = self._ledger.claim([request.key], self.seconds, self._samples)
-        if missing is None:
-            self._with_others.append(request)
-        return missing or []
 
     def begin_with_others(self) -> bool:
         """Hand out next what other processes had; False if there is nothing of the kind."""
@@ -62,7 +52,6 @@ class Claims:
         return bool(found)
 
     def release(self) -> None:
-        """Give up what was claimed ahead and not handed out."""
-        for request, _ in self._claimed:
-            self._ledger.release(request.key)
+        """Give up what is claimed still, whether it was handed out or not."""
         self._claimed.clear()
+        self._ledger.release_all()

@@ -63,8 +63,7 @@ class Engine:
         self.client, self.task, self.samples, self.settings = client, task, samples, settings
         self.ledger, self.judge, self.redact, self.progress = ledger, judge, redact, progress
         self.recorder = Recorder(ledger)
-        seconds = settings.timeout_s + settings.max_wait_s + 60  # a call, and the longest wait before it
-        self.claims = Claims(ledger, samples, seconds, settings.concurrency)
+        self.claims = Claims(ledger, samples, settings.concurrency)
         self.budget = Budget(settings)
         self.pace = Pace(settings.concurrency)
         self.judgement = Judgement(settings.invalid_stop, redact)
@@ -87,11 +86,11 @@ class Engine:
                     break
                 await self.pace.sleep(OTHERS_POLL_S)
         finally:
-            self.claims.release()
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             self.recorder.flush()
+            self.claims.release()
         if self._stop is not None:
             raise Stopped(self._stop)
 
@@ -123,9 +122,6 @@ class Engine:
                     failures += 1
                 answers_at_failure = self._answers
                 await self._after_failure(failure, max(failures, 1))
-                missing = self.claims.renew(request)
-        if missing:
-            self.ledger.release(request.key)
 
     async def _admitted(self, request: Request, missing: list[int]) -> list[int]:
         """Wait until a call may begin; the samples that it is to ask for, none if the run is at its end.
@@ -177,14 +173,14 @@ class Engine:
                 self.budget.end(self._most(request, len(wanted)), outcome.tokens, outcome.paid)
                 if outcome.status in (429, 503):
                     self.pace.refused(begun, min(outcome.retry_after or 0.0, self.settings.max_wait_s))
-                await self.recorder.record([failure_row(row, outcome, self.redact, self.settings)], self.claims.seconds)
+                await self.recorder.record([failure_row(row, outcome, self.redact, self.settings)], over=False)
                 self.progress.failed()
                 raise outcome
             reply, rows = outcome
             self.budget.end(self._most(request, len(wanted)), (reply.tokens_in, reply.tokens_out), paid=True)
             self._learn_from(reply, len(wanted))
-            hold_s = 0.0 if len(rows) == missing else self.claims.seconds
-            new = await self.recorder.record([{**one, "latency_s": row["latency_s"]} for one in rows], hold_s)
+            timed = [{**one, "latency_s": row["latency_s"]} for one in rows]
+            new = await self.recorder.record(timed, over=len(rows) == missing)
         finally:
             self.pace.leave()
             ended, self._call_ended = self._call_ended, asyncio.Event()

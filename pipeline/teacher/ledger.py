@@ -1,23 +1,24 @@
 """The ledger of everything that was ever asked: crash-safe, shared by runs, outside of what stages delete.
 
-An SQLite file in WAL mode. A sample is (request_key, sample_index); of its attempts at most one is an answer, which
-the database itself enforces, and a failed attempt is never served as one. Each call is committed before its result
-is used, so that a killed run loses at most the calls in flight. Claims keep two processes from asking the same.
+An SQLite file in WAL mode, for any number of processes of one machine. A sample is (request_key, sample_index); of its
+attempts at most one is an answer, which the database itself enforces, and a failed attempt is never served as one. Each
+call is committed before its result is used, so that a killed run loses at most the calls in flight. Claims keep two
+processes from asking the same, and are void once their process has ended.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.tables import RESPONSES
 from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.one_machine import Owner, network_file_system
 
 CACHE_VARIABLE = "LLM4TEACH_CACHE"
 """Environment variable that names another folder than `.teacher_cache/` under the project's root."""
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     {", ".join(_COLUMNS)}, UNIQUE (request_key, sample_index, attempt)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_answer ON attempts (request_key, sample_index) WHERE error IS NULL;
-CREATE TABLE IF NOT EXISTS claims (request_key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS claimed (request_key TEXT PRIMARY KEY, owner TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS batches (
     intent TEXT PRIMARY KEY, labelling TEXT NOT NULL, batch_id TEXT, status TEXT NOT NULL, lines INTEGER NOT NULL
 );
@@ -36,9 +37,8 @@ CREATE TABLE IF NOT EXISTS batches (
 _INSERT = f"INSERT INTO attempts VALUES ({', '.join('?' * len(_COLUMNS))})"
 DUPLICATE = "duplicate: another process has answered this sample meanwhile"
 
-Call = tuple[Sequence[dict[str, Any]], float | None]
-"""The attempts that one call makes, and for how many seconds from now its process's claim on the request is to hold:
-0 gives it up, None leaves it as it is."""
+Call = tuple[Sequence[dict[str, Any]], bool]
+"""The attempts that one call makes, and whether its process's claim on the request is given up with them."""
 
 
 def cache_folder(root: Path) -> Path:
@@ -47,12 +47,17 @@ def cache_folder(root: Path) -> Path:
 
 
 class Ledger:
-    """An open ledger. Not for use from several threads; any number of processes may have the same one open."""
+    """An open ledger. Not for use from several threads; any number of this machine's processes may have it open."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the ledger at `path`. Raises TeacherError if it is no ledger."""
+        """Open or make the ledger at `path`. Raises TeacherError if it is no ledger, or not on this machine's disks."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.owner = owner_name(os.getpid())
+        if kind := network_file_system(path.parent):
+            raise TeacherError(
+                f"{path}: on a network file system ({kind}), where a ledger of answers can't be, since it lives on one"
+                f" machine; set {CACHE_VARIABLE} to a folder on a disk of this machine"
+            )
+        self._owners = path.parent / "owners"
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -62,6 +67,11 @@ class Ledger:
             raise TeacherError(
                 f"{path}: not a ledger of answers ({error}); move it away, or set {CACHE_VARIABLE}"
             ) from None
+
+    @cached_property
+    def owner(self) -> Owner:
+        """Who signs this ledger's claims."""
+        return Owner(self._owners)
 
     def close(self) -> None:
         self._db.close()
@@ -75,34 +85,36 @@ class Ledger:
         have = {index for (index,) in rows}
         return [index for index in range(samples) if index not in have]
 
-    def claim(self, request_keys: Sequence[str], seconds: float, samples: int) -> list[list[int] | None]:
-        """Reserve requests for this process for so long, in one transaction.
+    def claim(self, request_keys: Sequence[str], samples: int) -> list[list[int] | None]:
+        """Reserve requests for this process until it releases them or ends, in one transaction.
 
         For each, the samples that are missing, which only this process may add while it holds the claim; or None if
-        another living process has it. A request that lacks nothing is not claimed. The claim of a process that is
-        known to live holds however long it takes; where that can't be known, until its time is over.
+        another living process has it. A request that lacks nothing is not claimed.
         """
-        now, found = time.time(), list[list[int] | None]()
+        found = list[list[int] | None]()
         with _Transaction(self._db):
             for key in request_keys:
                 missing = self.missing(key, samples)
-                held = self._db.execute("SELECT owner, until FROM claims WHERE request_key = ?", (key,)).fetchone()
-                if missing and held and held[0] != self.owner and _holds(held[0], held[1] > now):
+                held = self._db.execute("SELECT owner FROM claimed WHERE request_key = ?", (key,)).fetchone()
+                if missing and held and held[0] != self.owner.name and self.owner.lives(held[0]):
                     found.append(None)
                     continue
                 if missing:
-                    row = (key, self.owner, now + seconds)
-                    self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", row)
+                    self._db.execute("INSERT OR REPLACE INTO claimed VALUES (?, ?)", (key, self.owner.name))
                 found.append(missing)
         return found
 
     def release(self, request_key: str) -> None:
         """Give a claim up."""
-        self._db.execute("DELETE FROM claims WHERE request_key = ? AND owner = ?", (request_key, self.owner))
+        self._db.execute("DELETE FROM claimed WHERE request_key = ? AND owner = ?", (request_key, self.owner.name))
+
+    def release_all(self) -> None:
+        """Give up every claim of this process."""
+        self._db.execute("DELETE FROM claimed WHERE owner = ?", (self.owner.name,))
 
     def record(self, attempts: Sequence[dict[str, Any]]) -> list[int]:
         """Write the attempts of one call; see `record_all`."""
-        (answered,) = self.record_all([(attempts, None)])
+        (answered,) = self.record_all([(attempts, False)])
         return answered
 
     def record_all(self, calls: Sequence[Call]) -> list[list[int]]:
@@ -113,9 +125,9 @@ class Ledger:
         that nothing counts twice.
         """
         with _Transaction(self._db):
-            return [self._record(attempts, hold_s) for attempts, hold_s in calls]
+            return [self._record(attempts, over) for attempts, over in calls]
 
-    def _record(self, attempts: Sequence[dict[str, Any]], hold_s: float | None) -> list[int]:
+    def _record(self, attempts: Sequence[dict[str, Any]], over: bool) -> list[int]:
         """One call's attempts, within a transaction."""
         if not attempts:
             return []
@@ -137,12 +149,7 @@ class Ledger:
                 answered.append(row["sample_index"])
             rows.append([row.get(name) for name in _COLUMNS])
         self._db.executemany(_INSERT, rows)
-        if hold_s:
-            until = time.time() + hold_s
-            self._db.execute(
-                "UPDATE claims SET until = ? WHERE request_key = ? AND owner = ?", (until, key, self.owner)
-            )
-        elif hold_s is not None:
+        if over:
             self.release(key)
         return answered
 
@@ -218,33 +225,6 @@ class _Transaction:
 def _with_time(row: dict[str, Any]) -> dict[str, Any]:
     row["at"] = datetime.fromisoformat(row["at"])
     return row
-
-
-def owner_name(pid: int) -> str:
-    """How a process of this machine signs its claims; with its time of birth, as numbers are given again."""
-    return f"{socket.gethostname()}:{pid}:{_born(pid)}"
-
-
-def _born(pid: int) -> str:
-    """When a process began, in clock ticks since the machine did (Linux); empty where that can't be known."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _holds(owner: str, in_time: bool) -> bool:
-    """Whether a process's claim is still good; `in_time`: its time is not over yet."""
-    host, pid, born = [*owner.split(":"), ""][:3]  # older ledgers have no time of birth
-    if host != socket.gethostname():
-        return in_time
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it lives, and is another user's
-    return _born(int(pid)) == born if born else in_time
 
 
 def now() -> datetime:

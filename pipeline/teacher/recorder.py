@@ -17,7 +17,7 @@ class Recorder:
         self._ledger = ledger
         self._waiting: list[tuple[Call, asyncio.Future[list[int]]]] = []
 
-    async def record(self, attempts: Sequence[dict[str, Any]], hold_s: float) -> list[int]:
+    async def record(self, attempts: Sequence[dict[str, Any]], over: bool) -> list[int]:
         """Write the attempts of one call; returns the samples that they answer. See `Ledger.record_all`.
 
         They are written even if the caller is cancelled meanwhile. Raises what the ledger raises.
@@ -26,7 +26,7 @@ class Recorder:
         written = loop.create_future()
         if not self._waiting:
             loop.call_soon(self.flush)
-        self._waiting.append(((attempts, hold_s), written))
+        self._waiting.append(((attempts, over), written))
         return await written
 
     def flush(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from teacher_fakes import content, label_all, lamp_states, settings, write_lamp_
 
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.jsonl import write_files
-from pipeline.teacher.ledger import Ledger, owner_name
+from pipeline.teacher.ledger import Ledger
 from pipeline.teacher.server.app import Manners, ReplayServer
 from pipeline.teacher.server.book import Book
 
@@ -219,11 +218,10 @@ def test_two_processes_don_t_submit_the_same(serve: Any, labels: Path, tmp_path:
     with pytest.raises(LabellingStopped, match="resume with"):
         label_all(STATES, by_api(server.url), tmp_path)
     other = Ledger(tmp_path / ".teacher_cache/ledger.sqlite")
-    assert other._db.execute("SELECT COUNT(*) FROM claims").fetchone() == (0,)  # given up with the run
+    assert other._db.execute("SELECT COUNT(*) FROM claimed").fetchone() == (0,)  # given up with the run
     (labelling,) = other._db.execute("SELECT labelling FROM batches").fetchone()
     other._db.execute("DELETE FROM batches")  # as if the other process had claimed, and not submitted yet
-    other.owner = owner_name(os.getppid())
-    assert other.claim([labelling], 60, 1) == [[0]]
+    assert other.claim([labelling], 1) == [[0]]
     server.app.state.batches.pending = False
     with pytest.raises(LabellingStopped, match="another process is at this labelling's batches"):
         label_all(STATES, by_api(server.url), tmp_path)

@@ -1,4 +1,4 @@
-"""What the engine does between its calls: claims that end too soon, budgets, pauses, and the order of writing."""
+"""What the engine does between its calls: claims, budgets, pauses, and the order of writing."""
 
 from __future__ import annotations
 
@@ -61,68 +61,49 @@ def fake(**changes: Any) -> Label:
     return settings("http://fake/v1", **changes)
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_sample_that_another_process_answered_meanwhile_is_not_asked_for_again(tmp_path: Path, fails: bool) -> None:
-    """A claim runs out while its owner, on another machine, waits for the answer; a second engine does its work."""
+def test_a_request_that_another_process_has_claimed_is_left_to_it(tmp_path: Path) -> None:
+    """It comes round again until its owner is through, or has given it up as here; the rest is asked meanwhile."""
     asked = fake(concurrency=1)
 
-    async def scenario() -> tuple[int, int]:
-        begun, go_on = asyncio.Event(), asyncio.Event()
-
-        async def slowly(_: int, body: dict[str, Any]) -> Reply:
-            begun.set()
-            await go_on.wait()
-            if fails:
-                raise CallFailed("500: no", 500)
-            return reply(body)
-
-        async def at_once(_: int, body: dict[str, Any]) -> Reply:
-            return reply(body)
-
-        slow, quick = FakeClient(slowly, 3), FakeClient(at_once, 3)
-        one, method = make_engine(slow, tmp_path, asked)
-        one.ledger.owner, one.claims.seconds = "another-machine:1:1", -1.0
-        two, _ = make_engine(quick, tmp_path, asked)
-        requests = list(method.requests(lamp_states(1)[0]))
-        first = asyncio.create_task(one.run(requests))
-        await begun.wait()
-        await two.run(requests)
-        go_on.set()
-        await asyncio.wait_for(first, 20)
-        return slow.calls, quick.calls
-
-    assert asyncio.run(scenario()) == (1, 1)
-
-
-def test_a_request_that_another_process_has_taken_is_left_to_it(tmp_path: Path) -> None:
-    """After a failure the claim is gone; the request comes back once its new owner is through, which fails here."""
-    asked = fake(concurrency=1)
-
-    async def scenario() -> int:
-        thief = Ledger(tmp_path / "ledger.sqlite")
-        thief.owner = "another-machine:1:1"
-        engine: Engine
-
-        async def answer(number: int, body: dict[str, Any]) -> Reply:
-            if number > 1:
-                return reply(body)
-            thief._db.execute("UPDATE claims SET owner = ?", (thief.owner,))
-            asyncio.get_running_loop().call_later(0.3, thief.release, key)
-            raise CallFailed("500: no", 500)
-
-        client = FakeClient(answer, 3)
-        engine, method = make_engine(client, tmp_path, asked)
-        requests = list(method.requests(lamp_states(1)[0]))
-        key = requests[0].key
-        found: list[Any] = []
-        claim = engine.ledger.claim
-        engine.ledger.claim = lambda *a: found.append(claim(*a)) or found[-1]  # type: ignore[method-assign]
+    async def scenario() -> list[str]:
+        other = Ledger(tmp_path / "ledger.sqlite")
+        engine, method = make_engine(FakeClient(answer, 2), tmp_path, asked)
+        requests = [request for state in lamp_states(2) for request in method.requests(state)]
+        other.claim([requests[0].key], 1)
+        asyncio.get_running_loop().call_later(0.3, other.release_all)
         await asyncio.wait_for(engine.run(requests), 20)
-        assert [None] in found
-        assert engine.ledger.missing(key, 10) == []
-        return client.calls
+        assert all(engine.ledger.missing(request.key, 10) == [] for request in requests)
+        return [request.text for request in requests]
 
-    assert asyncio.run(scenario()) == 2
+    questions: list[str] = []
+
+    async def answer(_: int, body: dict[str, Any]) -> Reply:
+        questions.append("".join(message["content"] for message in body["messages"]))
+        return reply(body)
+
+    first, second = asyncio.run(scenario())
+    assert questions == [second, first]
+
+
+def test_a_run_that_is_cut_off_leaves_no_claims(tmp_path: Path) -> None:
+    """With calls under way and requests claimed ahead, as after Ctrl-C."""
+
+    async def scenario() -> None:
+        async def never(_: int, body: dict[str, Any]) -> Reply:
+            await asyncio.sleep(3600)
+            return reply(body)
+
+        engine, method = make_engine(FakeClient(never), tmp_path, fake(concurrency=4))
+        requests = [request for state in lamp_states(12) for request in method.requests(state)]
+        run = asyncio.create_task(engine.run(requests))
+        await asyncio.sleep(0.05)
+        other = Ledger(tmp_path / "ledger.sqlite")
+        assert other.claim([requests[0].key], 1) == [None]
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        assert None not in other.claim([request.key for request in requests], 1)
+
+    asyncio.run(scenario())
 
 
 def test_no_request_beyond_the_budget_reaches_the_server(serve: Any, tmp_path: Path) -> None:

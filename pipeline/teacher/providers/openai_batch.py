@@ -30,8 +30,6 @@ from pipeline.teacher.states import State
 OVER = ("completed", "failed", "expired", "cancelled")
 ROUNDS = 5
 """Times that what failed is submitted again in one run."""
-CLAIM_S = 3600.0
-"""Seconds beyond max_wait_s for which a labelling is claimed, where nobody can see whether its process lives."""
 MARK = "llm4teach_intent"
 """Key of a batch's metadata with which a killed run finds it again."""
 
@@ -44,7 +42,7 @@ def ask_by_batches(
     resume = f"every finished answer is kept; resume with: llm4teach label --task {task.name}"
     client = openai.OpenAI(**sdk_arguments(settings), max_retries=5)
     desk = _Desk(client, task, states, settings, method, ledger, cache_folder(root) / "batches" / task.name)
-    if ledger.claim([desk.labelling], settings.max_wait_s + CLAIM_S, 1) == [None]:
+    if ledger.claim([desk.labelling], 1) == [None]:
         raise LabellingStopped(f"{task.name}: another process is at this labelling's batches\n{resume}")
     try:
         desk.run()
