@@ -128,6 +128,13 @@ def test_what_is_wrong_is_told(text: str, description: Description, verdict: Ver
     assert why in reading.why
 
 
+def test_a_plan_may_have_a_thousand_characters() -> None:
+    longest, longer = "explore, explore" + ",explore" * 123, "explore, explore, explore" + ",explore" * 122
+    assert (len(longest), len(longer)) == (1000, 1001)
+    assert read_plan(longest, SIMPLE, NOTHING) == Reading(Plan((EXPLORE,) * 125), Verdict.VALID)
+    assert read_plan(longer, SIMPLE, NOTHING).verdict is Verdict.UNPARSEABLE
+
+
 def test_an_and_or_brackets_within_a_name_separate_nothing() -> None:
     things = ("salt and pepper", "door (left)")
     grammar = Grammar((OptionSpec("take", ("pepper", ")")),), things)
@@ -190,6 +197,15 @@ def test_one_answer_serves_all_colours(description: Description, order: list[str
     assert Description(sees, restored(canonical.holds) if canonical.holds else None) == description
 
 
+@pytest.mark.parametrize("held", ["red", "blue"])
+def test_what_is_held_decides_where_what_is_seen_leaves_a_choice(held: str) -> None:
+    """Of two keys in sight one is in the hand: whichever it is, it is the first colour."""
+    description = Description(("blue key", "red key"), f"{held} key")
+    other = {"red": "blue", "blue": "red"}[held]
+    canonical = Description(("color1 key", "color2 key"), "color1 key")
+    assert with_colour_roles(description, COLOURS) == (canonical, {held: "color1", other: "color2"})
+
+
 def test_roles_keep_different_states_apart() -> None:
     same, different = Description(("red door",), "red key"), Description(("red door",), "blue key")
     assert with_colour_roles(same, COLOURS)[0] != with_colour_roles(different, COLOURS)[0]
@@ -216,6 +232,14 @@ def share(plan: Plan, prob: float) -> PlanShare:
 def test_what_is_no_distribution_is_refused(probs: list[float], residual: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SoftInstruction(NOTHING, tuple(share(p, x) for p, x in zip((EXPLORING, GOING), probs, strict=False)), residual)
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_sum_may_be_wrong_by_a_millionth(off: float) -> None:
+    one = SoftInstruction(NOTHING, (share(EXPLORING, 0.5),), 0.5 + off * 0.9e-6)
+    assert one.residual == 0.5 + off * 0.9e-6
+    with pytest.raises(ValueError, match="not 1"):
+        SoftInstruction(NOTHING, (share(EXPLORING, 0.5),), 0.5 + off * 1.1e-6)
 
 
 def test_a_plan_listed_twice_is_refused() -> None:

@@ -108,7 +108,7 @@ class Engine:
 
     async def _complete(self, request: Request, missing: list[int]) -> None:
         """Ask for the missing samples of one request until they are there or the run stops."""
-        failures, answers_at_failure = 0, -1
+        failures, answers_before = 0, self._answers
         while missing and (wanted := await self._admitted(request, missing)):
             try:
                 answered = await self._call(request, wanted, len(missing))
@@ -118,9 +118,9 @@ class Engine:
                 if self._wants_single_questions(failure, wanted):
                     self.many = False
                     continue
-                if failure.status != 429 or self._answers == answers_at_failure:
+                if failure.status != 429 or self._answers == answers_before:
                     failures += 1
-                answers_at_failure = self._answers
+                answers_before = self._answers
                 await self._after_failure(failure, max(failures, 1))
 
     async def _admitted(self, request: Request, missing: list[int]) -> list[int]:

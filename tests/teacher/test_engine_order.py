@@ -3,62 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_fakes import GOOD, FakeClient, fake, make_engine, reply, requests_of
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from teacher_fakes import LampTask, label_all, lamp_states, settings, write_lamp_labels
+from teacher_fakes import label_all, lamp_states, settings, write_lamp_labels
 
 from pipeline.instructions import Reading, Verdict
-from pipeline.params import Label
-from pipeline.teacher.calls import CallFailed, Choice, Reply
-from pipeline.teacher.engine import Engine, Stopped
+from pipeline.teacher.calls import CallFailed, Reply
+from pipeline.teacher.engine import Stopped
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.judgement import Judgement
 from pipeline.teacher.ledger import Ledger
-from pipeline.teacher.methods import Method
-from pipeline.teacher.progress import Progress
 from pipeline.teacher.redaction import Redactor
-from pipeline.teacher.teacher import make_method
 
 pytestmark = pytest.mark.usefixtures("quick")
-GOOD = "Decision: {explore}"
-
-
-class FakeClient:
-    """Answers by a function of the call's number (from 1) and its body; `most` calls at all."""
-
-    sdk, base_url, many = "fake 1", "http://fake/v1", True
-
-    def __init__(self, answer: Callable[[int, dict[str, Any]], Awaitable[Reply]], most: int = 1000) -> None:
-        self.calls, self._answer, self._most = 0, answer, most
-
-    async def call(self, _: str, body: dict[str, Any]) -> Reply:
-        self.calls += 1
-        assert self.calls <= self._most, "asked far more often than there are answers"
-        return await self._answer(self.calls, body)
-
-    async def close(self) -> None: ...
-
-
-def reply(body: dict[str, Any], **more: Any) -> Reply:
-    return Reply((Choice(GOOD),) * body.get("n", 1), "{}", **more)
-
-
-def make_engine(client: FakeClient, root: Path, asked: Label) -> tuple[Engine, Method]:
-    method = make_method(LampTask(), asked, root)
-    ledger = Ledger(root / "ledger.sqlite")
-    progress = Progress("Lamps", 1)
-    return Engine(client, "Lamps", method.samples, asked, ledger, method.judge, Redactor(None), progress), method
-
-
-def fake(**changes: Any) -> Label:
-    return settings("http://fake/v1", **changes)
 
 
 def test_a_request_that_another_process_has_claimed_is_left_to_it(tmp_path: Path) -> None:
@@ -68,7 +32,7 @@ def test_a_request_that_another_process_has_claimed_is_left_to_it(tmp_path: Path
     async def scenario() -> list[str]:
         other = Ledger(tmp_path / "ledger.sqlite")
         engine, method = make_engine(FakeClient(answer, 2), tmp_path, asked)
-        requests = [request for state in lamp_states(2) for request in method.requests(state)]
+        requests = requests_of(method, 2)
         other.claim([requests[0].key], 1)
         asyncio.get_running_loop().call_later(0.3, other.release_all)
         await asyncio.wait_for(engine.run(requests), 20)
@@ -94,7 +58,7 @@ def test_a_run_that_is_cut_off_leaves_no_claims(tmp_path: Path) -> None:
             return reply(body)
 
         engine, method = make_engine(FakeClient(never), tmp_path, fake(concurrency=4))
-        requests = [request for state in lamp_states(12) for request in method.requests(state)]
+        requests = requests_of(method, 12)
         run = asyncio.create_task(engine.run(requests))
         await asyncio.sleep(0.05)
         other = Ledger(tmp_path / "ledger.sqlite")
@@ -123,7 +87,7 @@ def test_a_used_up_quota_ends_the_run_whoever_waits_then(tmp_path: Path) -> None
             return reply(body, headers=headers)
 
         engine, method = make_engine(FakeClient(answer), tmp_path, fake(concurrency=32))
-        requests = [request for state in lamp_states(60) for request in method.requests(state)]
+        requests = requests_of(method, 60)
         await asyncio.wait_for(engine.run(requests), 20)
 
     with pytest.raises(Stopped, match=r"quota is used up for 3\d\d\d s"):
@@ -145,7 +109,7 @@ def test_an_attempt_is_written_before_the_next_is_made(tmp_path: Path, fails: bo
 
         engine, method = make_engine(FakeClient(answer), tmp_path, fake(concurrency=8))
         engine.pace.limit, engine.pace.concurrency = 1.0, 1
-        await engine.run([request for state in lamp_states(12) for request in method.requests(state)])
+        await engine.run(requests_of(method, 12))
 
     asyncio.run(scenario())
     assert written == list(range(len(written)))
