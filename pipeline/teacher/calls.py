@@ -56,6 +56,7 @@ class CallFailed(Exception):
     raw          the body that came instead of an answer, if any
     tokens       of the prompt and of the answers, as far as the server counted them
     paid         whether the server has probably worked, and so charges for the call
+    unreachable  whether no server was reached at the address, so that only one that has answered before may come back
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class CallFailed(Exception):
         raw: str | None = None,
         tokens: tuple[int | None, int | None] = (None, None),
         paid: bool = False,
+        unreachable: bool = False,
     ) -> None:
         super().__init__(message)
         self.status, self.retry, self.retry_after, self.raw = status, retry, retry_after, raw
-        self.tokens, self.paid = tokens, paid
+        self.tokens, self.paid, self.unreachable = tokens, paid, unreachable
 
 
 def read_body(content: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

@@ -234,6 +234,8 @@ class Engine:
         wait = failure.retry_after or 0.0
         if not failure.retry:
             self._end(f"the server refuses: {message}")
+        elif failure.unreachable and not self._answers:
+            self._end(message)
         elif wait > settings.max_wait_s:
             style = "%H:%M:%S" if wait < 43200 else "%Y-%m-%d %H:%M"
             until = time.strftime(style, time.localtime(time.time() + wait))

@@ -143,11 +143,6 @@ def test_a_refusal_that_would_come_again_ends_the_run_at_once(
     assert server.replay.served["requests"] == 1
 
 
-def test_no_server_at_all_ends_the_run(tmp_path: Path) -> None:
-    with pytest.raises(LabellingStopped, match="2 failures in a row"):
-        label_all(STATES, settings("http://127.0.0.1:9/v1", attempts=2), tmp_path)
-
-
 def test_a_rate_limit_is_kept_to_without_a_lost_sample(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels, rate_limit=20.0)
     states = lamp_states(12)

@@ -23,6 +23,7 @@ from pipeline.teacher.imports import Importer, all_requests, count_missing
 from pipeline.teacher.jsonl import missing_lines, read_results, write_files
 from pipeline.teacher.ledger import Ledger, cache_folder
 from pipeline.teacher.methods import Method
+from pipeline.teacher.providers.connection import connection_failure
 from pipeline.teacher.providers.openai_online import sdk_arguments
 from pipeline.teacher.redaction import Redactor, api_key
 from pipeline.teacher.states import State
@@ -49,6 +50,9 @@ def ask_by_batches(
     except openai.APIStatusError as error:
         failure = failure_of(error.status_code, error.response.text, error.response.headers)
         raise LabellingStopped(f"{task.name}: the server refuses: {redact(str(failure))[:300]}\n{resume}") from None
+    except openai.APIConnectionError as error:
+        failure = connection_failure(error, desk.url)
+        raise LabellingStopped(f"{task.name}: {redact(str(failure))[:300]}\n{resume}") from None
     except openai.APIError as error:
         raise LabellingStopped(f"{task.name}: {redact(str(error))[:300]}\n{resume}") from None
     except _StillRunning as wait:
@@ -85,7 +89,14 @@ class _Desk:
         self.labelling = hashlib.sha256(f"{keys} {method.samples}".encode()).hexdigest()
         self.deadline = time.monotonic() + settings.max_wait_s
 
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return str(self.client.base_url).rstrip("/")
+
     def run(self) -> None:
+        if count_missing(self.states, self.method, self.ledger):
+            self._find_server()
         for _ in range(ROUNDS):
             self._find_lost()
             self._collect()
@@ -95,6 +106,16 @@ class _Desk:
             self._submit()
         reasons = "; ".join(self.importer.reasons) or "no reason given"
         raise _StillRunning(f"{missing} samples are still missing after {ROUNDS} rounds of batches: {reasons}")
+
+    def _find_server(self) -> None:
+        """Raise at once, without the SDK's retries, if there is no server at the address."""
+        try:
+            self.client.with_options(max_retries=0).batches.list(limit=1)
+        except openai.APIConnectionError as error:
+            if connection_failure(error, self.url).unreachable:
+                raise
+        except openai.APIError:
+            pass  # which may pass; the calls to come are tried again
 
     def _find_lost(self) -> None:
         """Batches that a killed run intended: made, if the server lists them by our mark; else never made."""

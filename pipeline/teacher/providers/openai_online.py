@@ -8,8 +8,9 @@ import httpx2
 import openai
 
 from pipeline.params import Label
-from pipeline.teacher.calls import CallFailed, Reply, failure_of, read_body
+from pipeline.teacher.calls import Reply, failure_of, read_body
 from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.providers.connection import CONNECT_S, connection_failure
 from pipeline.teacher.redaction import KEY_VARIABLES, api_key, checked_url
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -22,7 +23,8 @@ def sdk_arguments(settings: Label) -> dict[str, Any]:
     if key is None and settings.base_url is None:
         variable = settings.api_key_env or KEY_VARIABLES["openai"]
         raise TeacherError(f"the environment variable {variable} is not set; or set label.base_url to a local server")
-    return {"api_key": key or "none", "base_url": url, "timeout": settings.timeout_s}
+    timeout = httpx2.Timeout(settings.timeout_s, connect=min(settings.timeout_s, CONNECT_S))
+    return {"api_key": key or "none", "base_url": url, "timeout": timeout}
 
 
 class OpenAIClient:
@@ -42,8 +44,7 @@ class OpenAIClient:
         except openai.APIStatusError as error:
             raise failure_of(error.status_code, error.response.text, error.response.headers) from None
         except (openai.APIError, httpx2.HTTPError) as error:
-            cause = error.__cause__ or error
-            raise CallFailed(f"{type(cause).__name__}: {cause}") from None
+            raise connection_failure(error, self.base_url) from None
         return read_body(response.text, response.status_code, response.headers)
 
     async def close(self) -> None:

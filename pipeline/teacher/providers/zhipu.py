@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.params import Label
 from pipeline.teacher.calls import CallFailed, Reply, failure_of, read_body
 from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.providers.connection import CONNECT_S, connection_failure
 from pipeline.teacher.redaction import KEY_VARIABLES, api_key, checked_url
 from pipeline.teacher.requests import CHAT
 
@@ -24,6 +25,7 @@ class ZhipuClient:
 
     def __init__(self, settings: Label) -> None:
         try:
+            import httpx
             import zhipuai
         except ImportError:
             raise TeacherError(
@@ -38,7 +40,8 @@ class ZhipuClient:
         self.many = False
         self._errors = zhipuai
         self._threads = ThreadPoolExecutor(settings.concurrency, "zhipuai")
-        self._client = zhipuai.ZhipuAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=settings.timeout_s)
+        timeout = httpx.Timeout(settings.timeout_s, connect=min(settings.timeout_s, CONNECT_S))
+        self._client = zhipuai.ZhipuAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=timeout)
 
     async def call(self, path: str, body: dict[str, Any]) -> Reply:
         assert path == CHAT, "ChatGLM's service has no other"
@@ -53,6 +56,8 @@ class ZhipuClient:
             completion = self._client.chat.completions.create(**known, extra_body=extra or None)
         except zhipuai.APIStatusError as error:
             raise failure_of(error.status_code, error.response.text, error.response.headers) from None
+        except zhipuai.APIConnectionError as error:
+            raise connection_failure(error, self.base_url) from None
         except (zhipuai.ZhipuAIError, ValueError, TypeError, KeyError) as error:
             raise CallFailed(f"{type(error).__name__}: {error}") from None
         return read_body(completion.model_dump_json(exclude_none=True))
