@@ -5,6 +5,7 @@ Modules that take long to load are imported by the command that needs them, so `
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -73,7 +74,11 @@ def label(
     """Ask the teacher about each collected state; its answers become soft instructions."""
     from stages.label import label as stage
 
-    stage(task, _load(params), dry_run=dry_run, max_requests=max_requests, max_cost=max_cost)
+    file = None if params == PARAMS else params
+    options = {"task": task, "params": file, "max-requests": max_requests, "max-cost": max_cost}
+    words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    command = shlex.join(["llm4teach", "label", *words])
+    stage(task, _load(params), dry_run=dry_run, max_requests=max_requests, max_cost=max_cost, command=command)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
 from pipeline.tasks.base import get_task
 from pipeline.teacher.budget import Estimate
+from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.metrics import LabelMetrics
 from pipeline.teacher.states import read_states
 from pipeline.teacher.teacher import ask, estimate
@@ -23,11 +24,13 @@ def label(
     dry_run: bool = False,
     max_requests: int | None = None,
     max_cost: float | None = None,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and metrics.json.
 
     dry_run       only say what would be asked; nothing is asked or written
     max_requests, max_cost   bounds for this run, in place of those in the params
+    command       how a shell calls this, for the message of a run that has ended too soon
 
     Returns the metrics, or the estimate of a dry run. Raises TableError, TeacherError, ParamsError or UnknownTask for
     what a user can mend, and LabellingStopped (`exit_code` 1, or 130 after Ctrl-C) if the table could not be
@@ -42,7 +45,10 @@ def label(
         expected = estimate(task, states, settings, root)
         print(forecast(task_name, settings.provider, expected))
         return vars(expected)
-    labelling = ask(task, states, settings, root)
+    try:
+        labelling = ask(task, states, settings, root)
+    except LabellingStopped as stop:
+        raise (stop.naming(command) if command else stop) from None
 
     folder = root / "data/labels" / task_name
     metrics = LabelMetrics({state.description.state_id: state.visits for state in states})

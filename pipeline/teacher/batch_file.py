@@ -55,5 +55,6 @@ def ask_by_files(
         f"{task.name}: {importer.kept} answers read, {missing} are missing and asked for in {names}{reasons}\n"
         f"answer them with any engine that reads this format, such as\n"
         f"  vllm run-batch -i {first} -o {first.with_name(first.name.replace('requests', 'results'))}"
-        f" --model {settings.model}\nthen read the results with: llm4teach label --task {task.name}"
+        f" --model {settings.model}",
+        then="then read the results with",
     )

@@ -30,10 +30,6 @@ def make_client(settings: Label) -> Client:
     return OpenAIClient(settings)
 
 
-def resume_command(task: str) -> str:
-    return f"resume with: llm4teach label --task {task}"
-
-
 def ask_online(task: Task, states: Sequence[State], settings: Label, method: Method, ledger: Ledger) -> None:
     """Ask until the ledger holds every answer. Raises LabellingStopped or Interrupted; what was answered stays."""
     redact = Redactor(api_key(settings.provider, settings.api_key_env))
@@ -65,5 +61,5 @@ async def _run(engine: Engine, states: Sequence[State], method: Method) -> None:
 def _left(task: Task, progress: Progress, why: str) -> str:
     return (
         f"{task.name}: {why}\n{progress.kept} new answers of this run are kept, {progress.failures} calls failed;"
-        f" nothing that was answered will be asked again; {resume_command(task.name)}"
+        " nothing that was answered will be asked again"
     )

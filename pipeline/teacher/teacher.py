@@ -114,7 +114,8 @@ def _check_batch_budget(expected: Estimate, settings: Label, task: str) -> None:
         if bound is not None and value > bound:
             raise LabellingStopped(
                 f"{task}: {expected.requests} requests with about {tokens} tokens are missing, beyond label.{name} ="
-                f" {bound}; nothing was sent"
+                f" {bound}; nothing was sent",
+                then=None,
             )
 
 

@@ -52,7 +52,6 @@ def test_requests_go_out_and_results_come_back(labels: Path, tmp_path: Path) -> 
     server = ReplayServer(Book([labels]), Manners(), [])
     message = stop_for_answers(tmp_path)
     assert "vllm run-batch -i" in message
-    assert "llm4teach label --task Lamps" in message
     lines = requests_in(tmp_path)
     assert len(lines) == len({line["custom_id"] for line in lines}) == len(STATES)
     assert all(line["body"]["n"] == 10 and line["method"] == "POST" for line in lines)
@@ -191,7 +190,7 @@ def test_a_batch_under_way_is_waited_for_by_the_next_run(serve: Any, labels: Pat
     server = serve(labels)
     server.app.state.batches.pending = True
     for _ in range(2):
-        with pytest.raises(LabellingStopped, match=r"(?s)batch_\d+ is in_progress.*llm4teach label --task Lamps"):
+        with pytest.raises(LabellingStopped, match=r"(?s)batch_\d+ is in_progress.*every finished answer is kept"):
             label_all(STATES, by_api(server.url), tmp_path)
     server.app.state.batches.pending = False
     rows, _ = label_all(STATES, by_api(server.url), tmp_path)
@@ -215,7 +214,7 @@ def test_a_batch_that_a_killed_run_made_is_found_again(serve: Any, labels: Path,
 def test_two_processes_don_t_submit_the_same(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels)
     server.app.state.batches.pending = True
-    with pytest.raises(LabellingStopped, match="resume with"):
+    with pytest.raises(LabellingStopped, match="every finished answer is kept"):
         label_all(STATES, by_api(server.url), tmp_path)
     other = Ledger(tmp_path / ".teacher_cache/ledger.sqlite")
     assert other._db.execute("SELECT COUNT(*) FROM claimed").fetchone() == (0,)  # given up with the run

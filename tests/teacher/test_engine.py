@@ -99,12 +99,10 @@ def test_a_slow_body_within_the_timeout_is_read(serve: Any, labels: Path, tmp_pa
     assert not any(r["error"] for r in responses)
 
 
-def test_a_long_retry_after_ends_the_run_with_the_time_and_the_command(
-    serve: Any, labels: Path, tmp_path: Path
-) -> None:
+def test_a_long_retry_after_ends_the_run_with_the_time(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels, "429:1:1", retry_after_s=400)
     with pytest.raises(
-        LabellingStopped, match=r"(?s)wait 400 s, until \d\d:\d\d:\d\d.*resume with: llm4teach label"
+        LabellingStopped, match=r"(?s)wait 400 s, until \d\d:\d\d:\d\d.*answered will be asked again"
     ) as stop:
         label_all(STATES, settings(server.url, concurrency=1), tmp_path)
     assert stop.value.exit_code == 1

@@ -40,25 +40,25 @@ def ask_by_batches(
 ) -> None:
     """Ask until the ledger holds every answer. Raises LabellingStopped if batches take longer than max_wait_s."""
     redact = Redactor(api_key(settings.provider, settings.api_key_env))
-    resume = f"every finished answer is kept; resume with: llm4teach label --task {task.name}"
+    kept = "every finished answer is kept"
     client = openai.OpenAI(**sdk_arguments(settings), max_retries=5)
     desk = _Desk(client, task, states, settings, method, ledger, cache_folder(root) / "batches" / task.name)
     if ledger.claim([desk.labelling], 1) == [None]:
-        raise LabellingStopped(f"{task.name}: another process is at this labelling's batches\n{resume}")
+        raise LabellingStopped(f"{task.name}: another process is at this labelling's batches\n{kept}")
     try:
         desk.run()
     except openai.APIStatusError as error:
         failure = failure_of(error.status_code, error.response.text, error.response.headers)
-        raise LabellingStopped(f"{task.name}: the server refuses: {redact(str(failure))[:300]}\n{resume}") from None
+        raise LabellingStopped(f"{task.name}: the server refuses: {redact(str(failure))[:300]}\n{kept}") from None
     except openai.APIConnectionError as error:
         failure = connection_failure(error, desk.url)
-        raise LabellingStopped(f"{task.name}: {redact(str(failure))[:300]}\n{resume}") from None
+        raise LabellingStopped(f"{task.name}: {redact(str(failure))[:300]}\n{kept}") from None
     except openai.APIError as error:
-        raise LabellingStopped(f"{task.name}: {redact(str(error))[:300]}\n{resume}") from None
+        raise LabellingStopped(f"{task.name}: {redact(str(error))[:300]}\n{kept}") from None
     except _StillRunning as wait:
-        raise LabellingStopped(f"{task.name}: {wait}\n{resume}") from None
+        raise LabellingStopped(f"{task.name}: {wait}\n{kept}") from None
     except KeyboardInterrupt:
-        raise Interrupted(f"{task.name}: interrupted; batches under way go on\n{resume}") from None
+        raise Interrupted(f"{task.name}: interrupted; batches under way go on\n{kept}") from None
     finally:
         ledger.release(desk.labelling)
         client.close()
