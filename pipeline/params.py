@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -39,6 +40,18 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+_SECRET = re.compile(r"(api_?key|(access|api|auth|bearer)_?token|authorization|credentials?|passw(or)?d|secret)$", re.I)
+"""Ends of names whose values are nobody else's business."""
+
+
+def _secrets(content: Any) -> list[str]:
+    """The names, at any depth, under which a secret would stand."""
+    if isinstance(content, dict):
+        own = [str(name) for name in content if _SECRET.search(str(name).replace("-", "_"))]
+        return own + [name for value in content.values() for name in _secrets(value)]
+    return [name for value in content for name in _secrets(value)] if isinstance(content, list) else []
+
+
 class Collect(_Section):
     """The `collect` stage: which states the teacher will be asked about.
 
@@ -66,7 +79,7 @@ class Label(_Section):
     api_key_env  environment variable with the key; null: OPENAI_API_KEY or ZHIPUAI_API_KEY
     temperature, top_p, max_tokens   how an answer is drawn, and its longest length in tokens
     seed         of the first sample, the next ones count up; null: none is sent
-    extra_body   further keys of the request, as they are
+    extra_body   further keys of the request, as they are; nothing secret, since tables say what was asked
     prompt       name of the prompt: `prompts/<name>.system.txt` and so on; null: the method's own
     scoring      `letters`: one request names the candidates by letters and reads the answer token's logprobs;
                  `echo`: each candidate is scored as a continuation (servers with `echo` on /v1/completions)
@@ -128,6 +141,17 @@ class Label(_Section):
         if "@" in parts.netloc or parts.query:
             raise ValueError("has a user, password or query in it; keys come from the environment only")
         return url
+
+    @field_validator("extra_body")
+    @classmethod
+    def _sendable(cls, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(body, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError("wanted what JSON can hold; quote dates, and leave out .nan and .inf") from None
+        if names := _secrets(body):
+            raise ValueError(f"has {', '.join(names)} in it; keys come from the environment only")
+        return body
 
     @field_validator("api_key_env")
     @classmethod

@@ -150,17 +150,17 @@ class TableError(ValueError):
     """A table that can't be used: the message names the file, the row where there is one, and what is wrong."""
 
 
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, params: Any = None) -> None:
-    """Write rows under a schema, in one piece or not at all; `params` (JSON-able) are hashed into the metadata.
+def write_table(
+    path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema, params: Mapping[str, Any] | None = None
+) -> None:
+    """Write rows under a schema, in one piece or not at all, with the settings they come from in the file's metadata.
 
-    `rows` may be a stream: they are packed a row group at a time.
+    rows    may be a stream: they are packed a row group at a time
+    params  what JSON can hold, and nothing secret
     """
-    canonical = json.dumps(params, sort_keys=True, separators=(",", ":"), default=str)
-    metadata = {
-        "schema_version": str(SCHEMA_VERSION),
-        "tool": f"llm4teach {__version__}",
-        "params_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
-    }
+    metadata = {"schema_version": str(SCHEMA_VERSION), "tool": f"llm4teach {__version__}"}
+    if params is not None:
+        metadata["params"] = json.dumps(params, sort_keys=True, ensure_ascii=False)
     stream, described = iter(rows), schema.with_metadata(metadata)
     with whole_file(path) as file, pq.ParquetWriter(file, described, compression="zstd") as writer:
         while group := [dict(row) for row in islice(stream, ROW_GROUP)]:
@@ -179,7 +179,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             table = file.read()
     except (pa.ArrowException, OSError) as error:
         first = str(error).splitlines()[0][:120]
-        raise TableError(f"{path}: not a whole Parquet file ({first}); delete it and run the stage again") from None
+        raise TableError(f"{path}: not a whole Parquet file ({first}); if a stage wrote it, run that again") from None
     version = (table.schema.metadata or {}).get(b"schema_version", b"1")
     if not version.isdigit() or int(version) > SCHEMA_VERSION:
         raise TableError(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
@@ -26,7 +30,9 @@ def label(
     max_cost: float | None = None,
     command: str | None = None,
 ) -> dict[str, Any]:
-    """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and metrics.json.
+    """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and <task>.json.
+
+    A table without rows is not written: where nobody was asked anything, there are no responses and no prompts.
 
     dry_run       only say what would be asked; nothing is asked or written
     max_requests, max_cost   bounds for this run, in place of those in the params
@@ -54,12 +60,22 @@ def label(
     metrics = LabelMetrics({state.description.state_id: state.visits for state in states})
     provenance = params.label.model_dump()
     write_table(folder / "labels.parquet", metrics.rows_seen(labelling.labels), LABELS, provenance)
-    write_table(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
-    write_table(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
+    _write_any(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
+    _write_any(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
     result = metrics.result()
-    (folder / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder.parent / f"{task_name}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(summary(task_name, settings.provider, result))
     return result
+
+
+def _write_any(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, provenance: dict[str, Any]) -> None:
+    """Write a table that has rows. One without, which `datasets` can't read, is not there, nor is that of before."""
+    stream = iter(rows)
+    first = list(islice(stream, 1))
+    if first:
+        write_table(path, chain(first, stream), schema, provenance)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def summary(task_name: str, provider: str, metrics: dict[str, Any]) -> str:

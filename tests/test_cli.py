@@ -108,6 +108,7 @@ def test_a_wrong_label_table_is_one_line(folder: Path, source: Path, message: st
     assert result.exit_code == 2
     assert result.stderr.startswith(f"llm4teach: {table.relative_to(folder)}{message}")
     assert len(result.stderr.splitlines()) == 1
+    assert "delete" not in result.stderr
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["labels.parquet", "params.yaml"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def test_the_papers_schedule_is_the_papers() -> None:
         ({"train.shedule": "x"}, "unknown key train.shedule; did you mean schedule? allowed here: schedule, network"),
         ({"schedules.tiny.hroizon": 3}, "unknown key schedules.tiny.hroizon; did you mean horizon? allowed here: envs"),
         ({"collect.zzz": 3}, "unknown key collect.zzz; allowed here: behaviours, steps, envs, seed"),
+        ({"label.extra_body": {"API-Key": "x"}}, "label.extra_body: has API-Key in it; keys come from the environment"),
+        (
+            {"label.extra_body": {"a": [{"access_token": "x"}], "max_tokens": 3, "password": "y"}},
+            "label.extra_body: has password, access_token in it; keys come from the environment only",
+        ),
+        ({"label.extra_body": {"a": date(2024, 1, 1)}}, "label.extra_body: wanted what JSON can hold; quote dates"),
         ({"seeds": None}, "seeds is missing"),
         ({"schedules.tiny.gamma": None}, "schedules.tiny.gamma is missing"),
         ({"seeds": "3"}, "seeds: input should be a valid integer (got '3')"),

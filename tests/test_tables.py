@@ -80,10 +80,9 @@ def test_every_schema_survives_the_file_empty_or_not(tmp_path: Path, schema: pa.
 def test_the_file_says_what_wrote_it_and_nothing_of_any_framework(tmp_path: Path) -> None:
     path = write(tmp_path, row())
     metadata = pq.read_schema(path).metadata
-    assert set(metadata) == {b"schema_version", b"tool", b"params_sha256"}
+    assert set(metadata) == {b"schema_version", b"tool", b"params"}
     assert metadata[b"tool"].startswith(b"llm4teach ")
-    write_table(path, [row()], LABELS, {"a": 2})
-    assert pq.read_schema(path).metadata[b"params_sha256"] != metadata[b"params_sha256"]
+    assert json.loads(metadata[b"params"]) == {"a": 1}
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from pipeline.instructions import Description, rename, with_colour_roles
 from pipeline.plan_reader import read_plan
-from pipeline.tables import LABELS, PROMPTS, read_instructions, read_table, write_table
+from pipeline.tables import LABELS, read_instructions, read_table, write_table
 from pipeline.tasks.base import Task, get_task
 from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.rows import Answer, Provenance, label_row, tally, verdict_columns
 
 PUBLISHED = Path("data/published")
+SOURCE = "plan_frequencies.json"
 _SOURCE_TREE = Path(__file__).resolve().parents[2]
 _ROLE = re.compile(r"\bcolor\d+\b")
 
@@ -83,14 +84,13 @@ def _renamed(text: str, roles: Mapping[str, str]) -> str:
 
 
 def build(folder: Path) -> dict[str, int]:
-    """Write `<folder>/<task>/{labels,prompts}.parquet` from `<folder>/plan_frequencies.json`; rows per task."""
-    content = json.loads((folder / "plan_frequencies.json").read_text())
+    """Write `<folder>/<task>/labels.parquet` from `<folder>/plan_frequencies.json`; rows per task."""
+    content = json.loads((folder / SOURCE).read_text())
     written = {}
     for table in content["tables"]:
         for name in table["tasks"]:
             rows = publish(get_task(name), table["model"], table["entries"])
-            write_table(folder / name / "labels.parquet", rows, LABELS, table)
-            write_table(folder / name / "prompts.parquet", [], PROMPTS)
+            write_table(folder / name / "labels.parquet", rows, LABELS, {"source": SOURCE, "model": table["model"]})
             written[name] = len(rows)
     return written
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.teacher.errors import TeacherError
@@ -32,6 +35,13 @@ class Redactor:
         for key in self._keys:
             text = text.replace(key, HIDDEN)
         return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text) if "sk-" in text or "Bearer " in text else text
+
+
+def check_body(body: Mapping[str, Any], key: str | None) -> None:
+    """Raise TeacherError if a body, which tables show, holds the key or what looks like one."""
+    text = json.dumps(body)
+    if Redactor(key)(text) != text:
+        raise TeacherError("label.extra_body: has a key in it; keys come from the environment only")
 
 
 def checked_url(url: str) -> str:

@@ -17,6 +17,7 @@ from pipeline.teacher.logprobs import Echo, Letters
 from pipeline.teacher.methods import Method, Sampling
 from pipeline.teacher.prompts import load_prompt
 from pipeline.teacher.published import read_published
+from pipeline.teacher.redaction import api_key, check_body
 from pipeline.teacher.rows import hardened
 from pipeline.teacher.states import State
 
@@ -69,7 +70,8 @@ def ledger_path(root: Path) -> Path:
 
 
 def make_method(task: Task, settings: Label, root: Path) -> Method:
-    """The label method with its prompt. Raises TeacherError for a prompt that can't be used."""
+    """The label method with its prompt. Raises TeacherError for a prompt or a body that can't be used."""
+    check_body(settings.extra_body, api_key(settings.provider, settings.api_key_env))
     kinds: dict[str, tuple[str, type[Sampling] | type[Letters] | type[Echo]]] = {
         "sample": ("chain_of_thought", Sampling),
         "hard": ("chain_of_thought", Sampling),

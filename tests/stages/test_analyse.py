@@ -24,6 +24,8 @@ def results(root: Path) -> dict[str, Any]:
 def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = params()
     publish(tmp_path)
+    counted = {"answers": {"valid": 60}, "tokens_in": 6000, "tokens_out": 1200}
+    (tmp_path / f"data/labels/{TASK}.json").write_text(json.dumps(counted))
     collect(TASK, settings, tmp_path)
     train(TASK, "llm4teach", settings, tmp_path)
     finetune(TASK, "llm4teach", settings, tmp_path)
@@ -39,6 +41,7 @@ def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["transfer"][0]["source"] == found["transfer"][0]["target"] == TASK
     assert found["cost"][TASK]["student"]["env_steps"] == 10 * 8 * 16
     assert found["cost"][TASK]["ways"][1]["answers"] == 6 * 8 * 16
+    assert found["cost"][TASK]["tokens"] == {"in": 100, "out": 20, "measured": True}
     assert set(found["failures"][TASK]) == {"sampled", "argmax"}
     assert found["assumptions"]["prices"]
     html = report(settings, tmp_path, quiet=True, with_paper=True).read_text()

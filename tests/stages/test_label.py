@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from datasets import load_dataset
 
 from pipeline.instructions import Description
 from pipeline.params import Params, load_params
-from pipeline.tables import PROMPTS, RESPONSES, STATES, TableError, read_instructions, read_table, write_table
+from pipeline.tables import RESPONSES, STATES, TableError, read_instructions, read_table, write_table
 from stages.label import label
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +56,27 @@ def test_published_labels_take_the_collected_counts_and_invent_nothing(tmp_path:
     assert (metrics["states"], metrics["labelled"], metrics["unlabelled"], metrics["unmet"]) == (3, 2, 1, 4)
     assert metrics["coverage_states"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["coverage_visits"] == pytest.approx(0.9)
-    assert json.loads((path.parent / "metrics.json").read_text()) == metrics
-    assert read_table(path.parent / "responses.parquet", RESPONSES).num_rows == 0
-    assert read_table(path.parent / "prompts.parquet", PROMPTS).num_rows == 0
+    assert json.loads((tmp_path / "data/labels/SimpleDoorKey.json").read_text()) == metrics
+
+
+def test_datasets_reads_every_table_that_is_written(tmp_path: Path) -> None:
+    """It can't read one without rows: where nobody was asked there is none, and an earlier labelling's is gone."""
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 60})
+    folder = tmp_path / "data/labels/SimpleDoorKey"
+    write_table(folder / "responses.parquet", [{"task": "SimpleDoorKey"}], RESPONSES)
+    label("SimpleDoorKey", settings(), tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["labels.parquet"]
+    path = str(folder / "labels.parquet")
+    found = load_dataset("parquet", data_files=path, split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(found) == 6
+
+
+def test_the_tables_say_with_which_settings_they_were_made(tmp_path: Path) -> None:
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 60})
+    asked = settings(samples=3, extra_body={"min_p": 0.1})
+    label("SimpleDoorKey", asked, tmp_path)
+    metadata = pq.read_schema(tmp_path / "data/labels/SimpleDoorKey/labels.parquet").metadata
+    assert json.loads(metadata[b"params"]) == asked.label.model_dump()
 
 
 STATES_AND_COUNTS = STATES.empty_table().select(["state_text", "state_count"]).schema

@@ -208,6 +208,19 @@ def test_keys_in_addresses_are_refused_without_being_shown(url: str) -> None:
     assert "secret99" not in str(error.value)
 
 
+@pytest.mark.parametrize("secret", [KEY, "sk-another-key-of-mine", "Bearer 0123456789"])
+def test_a_key_in_the_body_is_refused_without_being_shown(
+    serve: Any, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    """Tables say what was asked, so a key must not be in it."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = serve(labels)
+    with pytest.raises(TeacherError, match=r"label\.extra_body: has a key in it") as error:
+        label_all(STATES_ASKED, settings(server.url, extra_body={"guided": [{"by": secret}]}), tmp_path)
+    assert secret not in str(error.value)
+    assert server.replay.served["requests"] == 0
+
+
 def test_openais_own_server_needs_a_key(tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match="OPENAI_API_KEY is not set"):
         label_all(STATES_ASKED, settings("http://unused/v1").replaced({"base_url": None}), tmp_path)
