@@ -73,6 +73,7 @@ class Label(_Section):
     provider     who answers; `published` is the table released with the paper and needs no key and no network
     method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
     samples      answers per state for `sample` and `hard`
+    published    which folder of `data/published` to take (provider `published`); null: the only one that has the task
 
     model        the model's name, as the server knows it
     base_url     address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; null: the provider's own
@@ -102,6 +103,7 @@ class Label(_Section):
     provider: Literal["published", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
+    published: str | None = Field(default=None, pattern=r"^[\w.-]+$")
     model: str | None = Field(default=None, min_length=1)
     base_url: str | None = None
     api_key_env: str | None = None

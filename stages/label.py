@@ -64,7 +64,7 @@ def label(
     _write_any(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
     result = metrics.result()
     (folder.parent / f"{task_name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(summary(task_name, settings.provider, result))
+    print(summary(task_name, labelling.source, result))
     return result
 
 
@@ -78,9 +78,9 @@ def _write_any(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, pr
         path.unlink(missing_ok=True)
 
 
-def summary(task_name: str, provider: str, metrics: dict[str, Any]) -> str:
+def summary(task_name: str, source: str, metrics: dict[str, Any]) -> str:
     """What was done, in one line."""
-    text = f"{task_name}: {metrics['labelled']} of {metrics['states']} states labelled by {provider}"
+    text = f"{task_name}: {metrics['labelled']} of {metrics['states']} states labelled by {source}"
     if metrics["coverage_visits"] is not None:
         text += f" ({metrics['coverage_visits']:.1%} of visits)"
     if metrics["residual_mass_visits"] is not None:

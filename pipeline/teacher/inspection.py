@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.tables import LABELS, RESPONSES, read_instructions, read_table
 from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.metrics import LabelMetrics
-from pipeline.teacher.published import published_folder
+from pipeline.teacher.published import published_folders
 from pipeline.teacher.states import State
 
 RESIDUAL = "(no usable plan)"
@@ -21,20 +21,22 @@ RESIDUAL = "(no usable plan)"
 def find_table(name: str, root: Path) -> Path:
     """The label table that a person means: a file, a folder with one, or a task's own or published one.
 
-    Raises TeacherError if there is none.
+    Raises TeacherError if there is none, or several published ones.
     """
     path = root / name
     candidates = [path, path / "labels.parquet", root / "data/labels" / name / "labels.parquet"]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    try:
-        return published_folder(name, root) / "labels.parquet"
-    except TeacherError:
+    published = [folder / "labels.parquet" for folder in published_folders(name, root).values()]
+    if not published:
         raise TeacherError(
             f"{name!r} is no label table: there is no such file, no {path / 'labels.parquet'}, no {candidates[2]},"
             " and no published table of that name"
-        ) from None
+        )
+    if len(published) > 1:
+        raise TeacherError(f"{name!r} is ambiguous; give one of these paths: {', '.join(map(str, published))}")
+    return published[0]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The teacher released with the paper: label tables that are part of this project, and how they are built.
 
 `data/published/<suite>/plan_frequencies.json` holds the released figures; `publish` turns them into one label table
-per task, in canonical form and judged by the task's grammar, and `read_published` finds the table of a task.
+per task, in canonical form and judged by the task's grammar, and `published_folder` finds the table of a task.
 Rebuild them with `python -m pipeline.teacher.published`.
 """
 
@@ -26,24 +26,39 @@ _SOURCE_TREE = Path(__file__).resolve().parents[2]
 _ROLE = re.compile(r"\bcolor\d+\b")
 
 
-def published_folder(task: str, root: Path) -> Path:
-    """The folder with the published label table of a task, under `root` or else beside this program.
+def published_folders(task: str, root: Path) -> dict[str, Path]:
+    """The folders with a published label table of a task, by their set: those under `root`, else this program's own."""
+    return _sets(root, task) or _sets(_SOURCE_TREE, task)
 
-    Raises TeacherError if no published table is there, naming the tasks that have one.
+
+def _sets(base: Path, task: str) -> dict[str, Path]:
+    found = sorted((base / PUBLISHED).glob(f"*/{task}/labels.parquet"))
+    return {path.parent.parent.name: path.parent for path in found}
+
+
+def published_folder(task: str, root: Path, wanted: str | None = None) -> Path:
+    """The folder of a task's published label table: the wanted set's, under `root` or beside this program, or else the
+    only one of `published_folders`.
+
+    Raises TeacherError if there is none or more than one, naming what there is.
     """
-    for base in (root / PUBLISHED, _SOURCE_TREE / PUBLISHED):
-        found = sorted(base.glob(f"*/{task}/labels.parquet"))
-        if found:
-            return found[0].parent
-    tasks = sorted({path.parent.name for path in (_SOURCE_TREE / PUBLISHED).glob("*/*/labels.parquet")})
-    raise TeacherError(
-        f"label.provider: published: there is no published label table for {task}; there are: {', '.join(tasks)}"
-    )
+    found = published_folders(task, root) if wanted is None else {**_sets(_SOURCE_TREE, task), **_sets(root, task)}
+    names = ", ".join(sorted(found))
+    if not found:
+        tasks = ", ".join(sorted({path.parent.name for path in (_SOURCE_TREE / PUBLISHED).glob("*/*/labels.parquet")}))
+        raise TeacherError(
+            f"label.provider: published: there is no published label table for {task}; there are: {tasks}"
+        )
+    if wanted is None and len(found) > 1:
+        raise TeacherError(f"label.published is missing: several folders of data/published label {task}: {names}")
+    if wanted is not None and wanted not in found:
+        raise TeacherError(f"label.published: {wanted!r} has no labels of {task}; allowed: {names}")
+    return found[wanted] if wanted else next(iter(found.values()))
 
 
-def read_published(task: str, root: Path) -> list[dict[str, Any]]:
-    """The rows of a task's published label table, checked. Raises TeacherError or TableError."""
-    path = published_folder(task, root) / "labels.parquet"
+def read_published(folder: Path, task: str) -> list[dict[str, Any]]:
+    """The rows of a task's published label table, checked. Raises TableError."""
+    path = folder / "labels.parquet"
     read_instructions(path, task)
     return read_table(path, LABELS).to_pylist()
 

@@ -37,7 +37,8 @@ def replay(task: Task, states: Sequence[State], settings: Label, prompt: Prompt,
             f"{path}: {len(short)} of {len(states)} states have fewer than label.samples = {settings.samples} answers,"
             f" such as {short[0].description.sentence!r} with {have}; label them with another provider first"
         )
-    return Labelling(_rows(task, states, settings, prompt, answers), _copies(path, states, settings), [prompt.row()])
+    rows = _rows(task, states, settings, prompt, answers)
+    return Labelling("replay", rows, _copies(path, states, settings), [prompt.row()])
 
 
 def _answers(path: Path, task: str) -> dict[str, dict[int, dict[str, Any]]]:

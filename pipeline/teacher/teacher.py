@@ -16,7 +16,7 @@ from pipeline.teacher.ledger import Ledger, cache_folder
 from pipeline.teacher.logprobs import Echo, Letters
 from pipeline.teacher.methods import Method, Sampling
 from pipeline.teacher.prompts import load_prompt
-from pipeline.teacher.published import read_published
+from pipeline.teacher.published import published_folder, read_published
 from pipeline.teacher.redaction import api_key, check_body
 from pipeline.teacher.rows import hardened
 from pipeline.teacher.states import State
@@ -24,8 +24,12 @@ from pipeline.teacher.states import State
 
 @dataclass(frozen=True)
 class Labelling:
-    """The rows of the three tables that a labelling writes; each may be a stream that is read once."""
+    """The rows of the three tables that a labelling writes; each may be a stream that is read once.
 
+    source  who answered, in words
+    """
+
+    source: str
     labels: Iterable[dict[str, Any]]
     responses: Iterable[dict[str, Any]] = ()
     prompts: Iterable[dict[str, Any]] = ()
@@ -37,7 +41,8 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
     Raises TeacherError for settings that can't be used, LabellingStopped if the table can't be completed now.
     """
     if settings.provider == "published":
-        return Labelling(_published_rows(task, states, settings, root))
+        folder = published_folder(task.name, root, settings.published)
+        return Labelling(f"published ({folder})", _published_rows(task, states, settings, folder))
     method = make_method(task, settings, root)
     if settings.provider == "replay":
         from pipeline.teacher.replay import replay
@@ -59,6 +64,7 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
 
         ask_online(task, states, settings, method, ledger)
     return Labelling(
+        settings.provider,
         (method.row(state, ledger) for state in states),
         _responses(task.name, states, method, ledger),
         [method.prompt.row()],
@@ -127,11 +133,11 @@ def _responses(task: str, states: Sequence[State], method: Method, ledger: Ledge
     return ({**row, "task": task} for row in ledger.attempts(keys, method.samples))
 
 
-def _published_rows(task: Task, states: Sequence[State], settings: Label, root: Path) -> list[dict[str, Any]]:
+def _published_rows(task: Task, states: Sequence[State], settings: Label, folder: Path) -> list[dict[str, Any]]:
     """The published rows with the collected visit counts. What was never met stays, with count 0."""
     counts = {state.description.state_id: state.visits for state in states}
     rows = []
-    for row in read_published(task.name, root):
+    for row in read_published(folder, task.name):
         row = {**row, "state_count": counts.get(row["state_id"], 0)}
         if settings.method == "hard":
             row = hardened(row)

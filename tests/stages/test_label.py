@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from datasets import load_dataset
 from pipeline.instructions import Description
 from pipeline.params import Params, load_params
 from pipeline.tables import RESPONSES, STATES, TableError, read_instructions, read_table, write_table
+from pipeline.teacher.errors import TeacherError
 from stages.label import label
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +82,19 @@ def test_the_tables_say_with_which_settings_they_were_made(tmp_path: Path) -> No
 
 
 STATES_AND_COUNTS = STATES.empty_table().select(["state_text", "state_count"]).schema
+
+
+def test_the_published_table_that_was_named_is_taken_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 1})
+    for name in ("mine", "yours"):
+        shutil.copytree(ROOT / "data/published/doorkey", tmp_path / "data/published" / name)
+    with pytest.raises(TeacherError, match=r"label\.published is missing: .* mine, yours"):
+        label("SimpleDoorKey", settings(), tmp_path)
+    label("SimpleDoorKey", settings(published="yours"), tmp_path)
+    folder = tmp_path / "data/published/yours/SimpleDoorKey"
+    assert f"1 of 1 states labelled by published ({folder})" in capsys.readouterr().out
 
 
 def test_metrics_weigh_states_by_their_visits(tmp_path: Path) -> None:

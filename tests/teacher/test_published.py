@@ -11,9 +11,11 @@ from pipeline.instructions import Description
 from pipeline.tables import LABELS, read_instructions, read_table
 from pipeline.tasks.base import get_task
 from pipeline.teacher.errors import TeacherError
+from pipeline.teacher.inspection import find_table
 from pipeline.teacher.published import build, publish, published_folder, read_published
 
 FOLDER = Path(__file__).resolve().parents[2] / "data/published/doorkey"
+TASK = "SimpleDoorKey"
 TASKS = {"SimpleDoorKey": 6, "LavaDoorKey": 6, "ColoredDoorKey": 13, "DivergedDoorKey": 9}
 
 
@@ -69,14 +71,40 @@ def test_a_task_without_a_published_table_is_told_which_have_one(tmp_path: Path)
         published_folder("Elsewhere", tmp_path)
 
 
-def test_a_users_own_published_table_comes_first(tmp_path: Path) -> None:
+def publish_own(root: Path, name: str) -> None:
+    """A set of one table under a project's root, whose model has the set's name."""
     entry = {"sees": ["key"], "holds": None, "plans": {"pick up <key>": 1.0}}
-    folder = tmp_path / "data/published/own"
+    folder = root / "data/published" / name
     folder.mkdir(parents=True)
-    content = {"tables": [{"tasks": ["SimpleDoorKey"], "model": "mine", "entries": [entry]}]}
+    content = {"tables": [{"tasks": ["SimpleDoorKey"], "model": name, "entries": [entry]}]}
     (folder / "plan_frequencies.json").write_text(json.dumps(content))
     build(folder)
-    assert [row["model_requested"] for row in read_published("SimpleDoorKey", tmp_path)] == ["mine"]
+
+
+def model_of(root: Path, wanted: str | None = None) -> str | None:
+    (model,) = {row["model_requested"] for row in read_published(published_folder(TASK, root, wanted), TASK)}
+    return model
+
+
+def test_a_users_own_published_table_comes_first(tmp_path: Path) -> None:
+    publish_own(tmp_path, "own")
+    assert model_of(tmp_path) == "own"
+    assert find_table(TASK, tmp_path) == tmp_path / "data/published/own/SimpleDoorKey/labels.parquet"
+    assert model_of(tmp_path, "doorkey") == "chatglm-turbo"
+    publish_own(tmp_path, "doorkey")
+    assert model_of(tmp_path, "doorkey") == "doorkey"
+
+
+def test_of_several_published_tables_one_must_be_named(tmp_path: Path) -> None:
+    for name in ("zeta", "alpha"):
+        publish_own(tmp_path, name)
+    with pytest.raises(TeacherError, match=r"label\.published is missing: .* SimpleDoorKey: alpha, zeta$"):
+        published_folder(TASK, tmp_path)
+    assert (model_of(tmp_path, "zeta"), model_of(tmp_path, "alpha")) == ("zeta", "alpha")
+    with pytest.raises(TeacherError, match=r"published: 'beta' has no labels of .*; allowed: alpha, doorkey, zeta$"):
+        published_folder(TASK, tmp_path, "beta")
+    with pytest.raises(TeacherError, match=r"ambiguous; give one of .*/alpha/SimpleDoorKey/labels\.parquet, .*/zeta/"):
+        find_table(TASK, tmp_path)
 
 
 def test_figures_that_do_not_sum_to_one_are_refused() -> None:
