@@ -176,16 +176,19 @@ def settings(k, updates, rate=1.0):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("network", "updates", "rate"), [("egocentric", 100, 1.0), ("map", 10, 0.1)])
-def test_many_updates_in_a_row_are_torchs(network, updates, rate):
+@pytest.mark.parametrize(
+    ("network", "seed", "updates", "rate"),
+    [("egocentric", 1, 100, 1.0), ("egocentric", 2, 100, 1.0), ("map", 0, 10, 0.1)],
+)
+def test_many_updates_in_a_row_are_torchs(network, seed, updates, rate):
     """From the same weights with the same minibatches, 40 or 400 steps of Adam; a short last minibatch is left out.
 
     Only rounding may differ. Seen: parameters apart by 7e-7 (map: 6e-6) of the way travelled, which is closer than
     torch's own float32 and float64 are; the bound leaves room for other processors. The map's network, deeper, makes
     more of rounding: with more or larger steps a rectifier switches in one student alone sooner or later, and torch's
-    float32 and float64 part as well.
+    float32 and float64 part as well. (So it is with the egocentric one's seed 0, at the twentieth update.)
     """
-    compiled, by_torch = students(network)
+    compiled, by_torch = students(network, seed)
     start = compiled.weights()
     play = Play(compiled)
     for k in range(updates):
