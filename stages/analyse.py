@@ -92,7 +92,7 @@ def _cost(
     params: Params, task: Task, instructions: Mapping[str, SoftInstruction], students: list[Found], root: Path
 ) -> dict[str, Any]:
     """The cost of the student that took the median time; its settings say how long the teacher was there."""
-    metrics_path = root / "data/labels" / f"{task.name}.json"
+    metrics_path = root / "data/labels" / task.name / "metrics.json"
     metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
     curves = [(float(read_curve(student.folder / CURVE)[-1]["seconds"]), student.folder) for student in students]
     _, folder = sorted(curves)[len(curves) // 2]

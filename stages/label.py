@@ -30,7 +30,7 @@ def label(
     max_cost: float | None = None,
     command: str | None = None,
 ) -> dict[str, Any]:
-    """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and <task>.json.
+    """Read data/states/<task>.parquet, write data/labels/<task>/{labels,responses,prompts}.parquet and metrics.json.
 
     A table without rows is not written: where nobody was asked anything, there are no responses and no prompts.
 
@@ -63,7 +63,7 @@ def label(
     _write_any(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
     _write_any(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
     result = metrics.result()
-    (folder.parent / f"{task_name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
     print(summary(task_name, labelling.source, result))
     return result
 

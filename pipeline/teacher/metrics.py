@@ -59,7 +59,7 @@ class LabelMetrics:
             yield row
 
     def result(self) -> dict[str, Any]:
-        """All figures, rounded to six digits, as `data/labels/<task>.json` holds them."""
+        """All figures, rounded to six digits, as `metrics.json` holds them."""
         states, visits = len(self.collected), sum(self.collected.values())
         met = self.rows - self.unmet
 

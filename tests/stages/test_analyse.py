@@ -25,7 +25,7 @@ def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixt
     settings = params()
     publish(tmp_path)
     counted = {"answers": {"valid": 60}, "tokens_in": 6000, "tokens_out": 1200}
-    (tmp_path / f"data/labels/{TASK}.json").write_text(json.dumps(counted))
+    (tmp_path / f"data/labels/{TASK}/metrics.json").write_text(json.dumps(counted))
     collect(TASK, settings, tmp_path)
     train(TASK, "llm4teach", settings, tmp_path)
     finetune(TASK, "llm4teach", settings, tmp_path)

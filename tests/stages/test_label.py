@@ -58,7 +58,7 @@ def test_published_labels_take_the_collected_counts_and_invent_nothing(tmp_path:
     assert (metrics["states"], metrics["labelled"], metrics["unlabelled"], metrics["unmet"]) == (3, 2, 1, 4)
     assert metrics["coverage_states"] == pytest.approx(2 / 3, abs=1e-6)
     assert metrics["coverage_visits"] == pytest.approx(0.9)
-    assert json.loads((tmp_path / "data/labels/SimpleDoorKey.json").read_text()) == metrics
+    assert json.loads((path.parent / "metrics.json").read_text()) == metrics
 
 
 def test_datasets_reads_every_table_that_is_written(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_datasets_reads_every_table_that_is_written(tmp_path: Path) -> None:
     folder = tmp_path / "data/labels/SimpleDoorKey"
     write_table(folder / "responses.parquet", [{"task": "SimpleDoorKey"}], RESPONSES)
     label("SimpleDoorKey", settings(), tmp_path)
-    assert [path.name for path in folder.iterdir()] == ["labels.parquet"]
+    assert {path.name for path in folder.iterdir()} == {"labels.parquet", "metrics.json"}
     path = str(folder / "labels.parquet")
     found = load_dataset("parquet", data_files=path, split="train", cache_dir=str(tmp_path / "cache"))
     assert len(found) == 6
