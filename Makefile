@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-map test lint types parity bench lock clean
+.PHONY: help install run paper paper-map test lint types parity mutation bench lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -50,6 +50,9 @@ types: $(STAMP)
 
 parity: $(STAMP) ## compare the fast engine with the reference environments over 10,000 episodes per task
 	@python benchmarks/parity.py
+
+mutation: $(STAMP) ## change one thing in pipeline/ at a time, 150 times, and see that the tests notice: hours
+	@python benchmarks/mutation.py
 
 bench: $(STAMP) ## print every figure that the README claims
 	@python benchmarks/engine.py

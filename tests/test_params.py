@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,63 @@ def test_a_mistake_is_told_with_its_key_and_what_is_allowed(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     assert fault(tmp_path, changes).startswith(f"params.yaml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("key", "refused", "allowed"),
+    [
+        ("seeds", [0, 1001], [1, 1000]),
+        ("collect.steps", [0], [1]),
+        ("collect.envs", [0, 65537], [1, 65536]),
+        ("collect.seed", [-1, 2**31], [0, 2**31 - 1]),
+        ("label.samples", [0, 10001], [1, 10000]),
+        ("label.model", [""], ["m"]),
+        ("label.temperature", [-0.1, 2.1], [0.0, 2.0]),
+        ("label.top_p", [0.0, 1.1], [0.1, 1.0]),
+        ("label.max_tokens", [0], [1]),
+        ("label.seed", [-1, 2**31], [0, 2**31 - 1]),
+        ("label.answers_per_call", [0, 10001], [1, 10000]),
+        ("label.concurrency", [0, 4097], [1, 4096]),
+        ("label.timeout_s", [0.0], [0.1]),
+        ("label.attempts", [0, 1001], [1, 1000]),
+        ("label.max_wait_s", [-0.1], [0.0]),
+        ("label.max_requests", [-1], [0]),
+        ("label.max_total_tokens", [-1], [0]),
+        ("label.price_in", [-0.1], [0.0]),
+        ("label.price_out", [-0.1], [0.0]),
+        ("label.invalid_stop", [0.0, 1.1], [0.1, 1.0]),
+        ("label.responses", [""], ["r"]),
+        ("label.batch_dir", [""], ["b"]),
+        ("label.poll_s", [0.0], [0.1]),
+        ("schedules.tiny.envs", [0, 65537], [1, 65536]),
+        ("schedules.tiny.horizon", [0, 4097], [1, 4096]),
+        ("schedules.tiny.epochs", [0, 101], [1, 100]),
+        ("schedules.tiny.minibatch", [0], [1, 128]),
+        ("schedules.tiny.lr", [0.0, 1.1], [1e-9, 1.0]),
+        ("schedules.tiny.lr_end", [-0.1, 1.1], [0.0, 1.0]),
+        ("schedules.tiny.entropy", [-0.1, 10.1], [0.0, 10.0]),
+        ("schedules.tiny.entropy_end", [-0.1, 10.1], [0.0, 10.0]),
+        ("schedules.tiny.value", [-0.1, 100.1], [0.0, 100.0]),
+        ("schedules.tiny.gamma", [-0.1, 1.1], [0.0, 1.0]),
+        ("schedules.tiny.gae", [-0.1, 1.1], [0.0, 1.0]),
+        ("schedules.tiny.clip", [0.0, 1.1], [0.1, 1.0]),
+        ("schedules.tiny.grad_norm", [0.0], [0.1]),
+        ("schedules.tiny.lambda_c", [-0.1], [0.0, 2.0]),
+        ("schedules.tiny.i1", [-1], [0, 6]),
+        ("schedules.tiny.finetune", [-1], [0]),
+        ("train.frames", [1, 65], [2, 64]),
+        ("train.warm_start", [-1], [0]),
+        ("train.checkpoint_s", [0.0], [0.1]),
+        ("evaluate.episodes", [0, 100001], [1, 100000]),
+        ("evaluate.seed", [-1, 2**31], [0, 2**31 - 1]),
+    ],
+)
+def test_the_range_of_a_number_or_text(key: str, refused: list[Any], allowed: list[Any]) -> None:
+    for value in allowed:
+        params({"schedules.tiny.minibatch": 1, key: value})
+    for value in refused:
+        with pytest.raises(ValueError, match=rf"\n{re.escape(key)}\n"):  # the key that pydantic names
+            params({"schedules.tiny.minibatch": 1, key: value})
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
