@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -128,18 +128,22 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def covered(copy: Copy, code: str, among: Sequence[str]) -> Covers:
-    """What test files cover, measured where the code or the test file has changed since."""
+def covered(copy: Copy, code: Mapping[str, str], among: Sequence[str]) -> Covers:
+    """What test files cover, measured where the test file or anything it loads has changed since."""
     file = KEPT / "coverage.json"
     known: Covers = json.loads(file.read_text()) if file.exists() else {}
-    shared = digest(code, *(path.read_text() for path in sorted((ROOT / "stages").glob("*.py"))))
     tests = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py"))]
     tests = [test for test in tests if test.startswith(tuple(among))]
+
+    def key(test: str) -> str:
+        loaded = sorted(known[test]["lines"]) if test in known else ()
+        return digest((ROOT / test).read_text(), *(code.get(path, "") for path in loaded))
+
     for number, test in enumerate(tests, 1):
-        key = digest(shared, (ROOT / test).read_text())
-        if known.get(test, {}).get("key") != key:
+        if test not in known or known[test]["key"] != key(test):
             print(f"{number}/{len(tests)}: what does {test} cover?", file=sys.stderr)
-            known[test] = {"key": key, **copy.cover(test)}
+            known[test] = copy.cover(test)
+            known[test]["key"] = key(test)
             file.write_text(json.dumps(known))
     return {test: known[test] for test in tests}
 
@@ -201,7 +205,7 @@ def main() -> int:
     for number in range(args.workers):
         copies.put(Copy(number))
     first = copies.get()
-    covers = covered(first, "".join(code.values()), args.tests)
+    covers = covered(first, code, args.tests)
     copies.put(first)
 
     def judged(mutation: Mutation) -> dict[str, Any]:
