@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,9 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 sys.path.pop(0)  # this folder, whose `profile` would hide Python's own
@@ -153,9 +152,11 @@ def chosen_tests(mutation: Mutation, covers: Covers, limit: float) -> list[str]:
     loads = [test for test, one in covers.items() if mutation.path in one["lines"]]
     runs = [test for test in loads if mutation.statement in covers[test]["lines"][mutation.path]]
     path = Path(mutation.path)
+    imports = re.compile(rf"^(?:from|import) .*\b{path.stem}\b", re.MULTILINE)
 
     def order(test: str) -> tuple[bool, bool, float]:
-        return path.stem not in Path(test).stem, path.parts[1] != Path(test).parts[1], covers[test]["seconds"]
+        about = path.stem in Path(test).stem or imports.search((ROOT / test).read_text())
+        return not about, path.parts[1] != Path(test).parts[1], covers[test]["seconds"]
 
     chosen: list[str] = []
     for test in sorted(runs or loads, key=order):
@@ -185,11 +186,12 @@ def main() -> int:
     parser.add_argument(
         "--tests", nargs="+", metavar="PATH", default=["tests/"], help="files or folders of tests to run"
     )
-    parser.add_argument("--limit", type=float, default=180, help="seconds of tests per change, about (default: 180)")
+    parser.add_argument("--limit", type=float, default=240, help="seconds of tests per change, about (default: 240)")
     parser.add_argument("--least", type=float, default=0.85, help="share that must be noticed (default: 0.85)")
-    parser.add_argument("--workers", type=int, default=1, help="changes judged at once (default: 1)")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every Nth change from the Kth on, for N at once")
     parser.add_argument("--again", action="store_true", help="judge once more what was not noticed")
     args = parser.parse_args()
+    os.nice(10)
     KEPT.mkdir(exist_ok=True)
     results = KEPT / "results.jsonl"
     known = {one["id"]: one for one in map(json.loads, results.read_text().splitlines())} if results.exists() else {}
@@ -201,35 +203,24 @@ def main() -> int:
         if path.startswith(tuple(args.only))
         for place in find(path, source, optional)
     ]
-    copies: SimpleQueue[Copy] = SimpleQueue()
-    for number in range(args.workers):
-        copies.put(Copy(number))
-    first = copies.get()
-    covers = covered(first, code, args.tests)
-    copies.put(first)
-
-    def judged(mutation: Mutation) -> dict[str, Any]:
+    part, parts = map(int, args.part.split("/"))
+    copy = Copy(part)
+    covers = covered(copy, code, args.tests)
+    found = []
+    for mutation in draw(places, args.count, args.seed)[part - 1 :: parts]:
         identity = digest(mutation.path, mutation.apply(code[mutation.path]))
         one = known.get(identity)
         if one is None or (args.again and not one["noticed"]):
             tests = chosen_tests(mutation, covers, args.limit)
             timeout = 60 + 4 * sum(covers[test]["seconds"] for test in tests)
             timeout += COMPILING_S if COMPILES in code[mutation.path] else 0
-            copy = copies.get()
-            try:
-                one = copy.judge(mutation, tests, timeout)
-            finally:
-                copies.put(copy)
-            one = {"id": identity, "change": str(mutation), **one}
+            one = {"id": identity, "change": str(mutation), **copy.judge(mutation, tests, timeout)}
             with results.open("a") as file:
                 file.write(json.dumps(one) + "\n")
         print(f"{one['seconds']:6.1f} s  {'noticed ' if one['noticed'] else 'SURVIVED'}  {one['change']}", flush=True)
-        return one
-
-    with ThreadPoolExecutor(args.workers) as pool:
-        found = list(pool.map(judged, draw(places, args.count, args.seed)))
+        found.append(one)
     survivors = [one["change"] for one in found if not one["noticed"]]
-    share = 1 - len(survivors) / len(found)
+    share = 1 - len(survivors) / max(1, len(found))
     print(
         f"\n{len(found) - len(survivors)} of {len(found)} changes noticed ({share:.1%}); not noticed:",
         *survivors,
