@@ -154,9 +154,9 @@ def chosen_tests(mutation: Mutation, covers: Covers, limit: float) -> list[str]:
     path = Path(mutation.path)
     imports = re.compile(rf"^(?:from|import) .*\b{path.stem}\b", re.MULTILINE)
 
-    def order(test: str) -> tuple[bool, bool, float]:
-        about = path.stem in Path(test).stem or imports.search((ROOT / test).read_text())
-        return not about, path.parts[1] != Path(test).parts[1], covers[test]["seconds"]
+    def order(test: str) -> tuple[bool, bool, bool, float]:
+        named, imported = path.stem in Path(test).stem, bool(imports.search((ROOT / test).read_text()))
+        return not named, not imported, path.parts[1] != Path(test).parts[1], covers[test]["seconds"]
 
     chosen: list[str] = []
     for test in sorted(runs or loads, key=order):

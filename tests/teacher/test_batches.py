@@ -198,6 +198,15 @@ def test_a_batch_under_way_is_waited_for_by_the_next_run(serve: Any, labels: Pat
     assert len(server.app.state.batches.batches) == 1
 
 
+def test_a_batch_that_was_made_is_collected_without_being_looked_for(
+    serve: Any, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server with many batches of others may list ours on no first page."""
+    monkeypatch.setattr("pipeline.teacher.providers.openai_batch._Desk._find_lost", lambda _: None)
+    rows, _ = label_all(STATES, by_api(serve(labels).url), tmp_path)
+    assert len(rows) == 12
+
+
 def test_a_batch_that_a_killed_run_made_is_found_again(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels)
     server.app.state.batches.pending = True
