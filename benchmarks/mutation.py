@@ -207,7 +207,8 @@ def main() -> int:
     copy = Copy(part)
     covers = covered(copy, code, args.tests)
     found = []
-    for mutation in draw(places, args.count, args.seed)[part - 1 :: parts]:
+    drawn = draw(places, args.count, args.seed)[part - 1 :: parts]
+    for mutation in sorted(drawn, key=lambda one: COMPILES in code[one.path]):  # what must be compiled takes longest
         identity = digest(mutation.path, mutation.apply(code[mutation.path]))
         one = known.get(identity)
         if one is None or (args.again and not one["noticed"]):

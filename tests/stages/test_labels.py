@@ -107,6 +107,8 @@ def test_stats_adds_up_tokens_cost_and_invalid_mass(one: str, tmp_path: Path) ->
     assert (found["attempts"], found["failed_attempts"]) == (2, 1)
     assert found["residual_mass"] == pytest.approx(0.125)
     assert found["residual_mass_visits"] == pytest.approx(0.0625)
+    assert {"states", "provider", "verdicts"} <= set(found)
+    assert not {"labelled", "unlabelled", "unmet", "coverage_states", "coverage_visits"} & set(found)  # of no states
     assert "residual mass" in run("stats", one)
 
 

@@ -81,6 +81,21 @@ def test_parity_with_whatever_a_teacher_may_say(name):
     assert 0 < found.labelled < found.steps  # some descriptions have no label
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_teacher_may_say_whatever_the_grammar_allows(name):
+    """Each option about each thing it can be about, and no other."""
+    grammar = get_task(name).grammar
+    plans = [share.plan for label in arbitrary(name).values() for share in label.shares]
+    assert all(grammar.allows(plan) for plan in plans)
+    possible = {
+        (spec.name, thing)
+        for spec in grammar.options
+        for thing in (grammar.objects if spec.about else (None,))
+        if thing is None or thing.endswith(spec.about)
+    }
+    assert {(option.name, *(option.args or (None,))) for plan in plans for option in plan.options} == possible
+
+
 def test_comparison_sees_differences():
     """A batch with another horizon, other labels, other descriptions or other layouts doesn't pass."""
     task = get_task("SimpleDoorKey")

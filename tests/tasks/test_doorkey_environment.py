@@ -340,3 +340,12 @@ def test_pictures_of_the_memory_hide_what_was_not_seen():
     for x, y in np.ndindex(10, 10):
         tile = picture[8 * y : 8 * y + 8, 8 * x : 8 * x + 8]
         assert (tile == GREY).all() == (not env.seen[x, y])
+
+
+def test_what_is_in_sight_is_lighter_in_a_picture_and_nothing_else():
+    env = ENVIRONMENTS["SimpleDoorKey"]()
+    env.reset(seed=3)
+    plain, lit = (env.get_full_render(highlight, 8).astype(int) for highlight in (False, True))
+    lighter = (lit > plain).any(axis=2).reshape(10, 8, 10, 8).any(axis=(1, 3)).T  # [x, y], from tiles of 8 x 8 pixels
+    assert (lit >= plain).all()
+    assert lighter.tolist() == env.in_sight().tolist()
