@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tiny import TASK, params
 
-from pipeline.collection import EXAMPLES
-from pipeline.instructions import Description
+from pipeline.collection import EXAMPLES, collect_states
+from pipeline.instructions import Description, Grammar, OptionSpec
+from pipeline.params import Collect
 from pipeline.tables import STATES, read_table, unpacked
 from pipeline.tasks.base import BUILT_IN, UnknownTask, get_task
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
@@ -55,6 +56,15 @@ def test_options_get_further_than_random_actions(tmp_path: Path) -> None:
     (found,) = [row for row in rows(tmp_path, steps=32_000, envs=64) if row["state_id"] == held]
     counts = {entry["behaviour"]: entry["count"] for entry in found["counts"]}
     assert counts["options"] > 2 * counts["random"] > 0
+
+
+def test_where_no_option_can_start_one_idles() -> None:
+    """Of a task that knows no `explore`, the first state is collected all the same."""
+    task = get_task(TASK)
+    task.grammar = Grammar((OptionSpec("go to", ("key",)), OptionSpec("open", ("door",))), ("key", "door"))
+    collected = collect_states(task, Collect(behaviours=["options"], steps=64, envs=8, seed=0))
+    assert {row["state_text"]: row["state_count"] for row in collected}[Description().sentence] > 0
+    assert sum(row["state_count"] for row in collected) == 64
 
 
 def test_only_training_layouts_are_visited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
