@@ -1,18 +1,24 @@
-"""Wilson intervals against values worked out by hand, and the interquartile mean against a slow reference."""
+"""Intervals against values worked out by hand, against scipy's, and by how often they hold what they should."""
 
 from __future__ import annotations
 
 import math
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, ttest_ind
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
 from pipeline.statistics import (
     difference_interval,
-    interquartile_mean,
-    interquartile_mean_interval,
-    median_ratio_interval,
+    effective_episodes,
+    mean_interval,
+    ratio_interval,
+    share_interval,
+    students_interval,
+    upper_median,
     wilson_interval,
 )
 
@@ -35,83 +41,133 @@ def test_wilson_matches_scipy() -> None:
     assert wilson_interval(964, 1000) == pytest.approx((expected.low, expected.high))
 
 
-def test_wilson_ends_solve_the_score_equation() -> None:
-    z = 1.6448536269514722  # 90%
-    for end in wilson_interval(37, 120, confidence=0.9):
-        assert abs(37 / 120 - end) == pytest.approx(z * math.sqrt(end * (1 - end) / 120))
+@pytest.mark.parametrize(("freedom", "quantile"), [(math.inf, 1.644854), (2, 2.919986), (4, 2.131847)])
+def test_wilson_ends_solve_the_score_equation(freedom: float, quantile: float) -> None:
+    """Quantiles of the normal and of Student's t, as tables have them for 90%."""
+    for end in wilson_interval(37, 120, freedom, confidence=0.9):
+        assert abs(37 / 120 - end) == pytest.approx(quantile * math.sqrt(end * (1 - end) / 120), rel=1e-6)
 
 
 @pytest.mark.parametrize(("successes", "n", "confidence"), [(1, 0, 0.95), (-1, 5, 0.95), (6, 5, 0.95), (1, 5, 1.0)])
 def test_wilson_refuses_what_is_no_proportion(successes: int, n: int, confidence: float) -> None:
     with pytest.raises(ValueError):
-        wilson_interval(successes, n, confidence)
+        wilson_interval(successes, n, confidence=confidence)
 
 
-def slow_interquartile_mean(values: list[float]) -> float:
-    left = sorted(values)
-    for _ in range(len(values) // 4):
-        left.remove(min(left))
-        left.remove(max(left))
-    return sum(left) / len(left)
+LAYOUTS = 1000
 
 
-@pytest.mark.parametrize("count", range(1, 14))
-def test_interquartile_mean_matches_the_slow_reference(count: int) -> None:
-    values = np.random.default_rng(count).normal(size=(3, count))
-    assert interquartile_mean(values) == pytest.approx([slow_interquartile_mean(list(row)) for row in values])
-    assert interquartile_mean(values.T, axis=0) == pytest.approx(interquartile_mean(values))
+def simulated(students: int, share: float, of_students: float, of_layouts: float, times: int) -> np.ndarray:
+    """Success bool[times, students, layouts] whose expectation is `share`.
+
+    of_students, of_layouts  standard deviations of what a student, and a layout, adds to the log-odds of success
+    """
+    points, weights = np.polynomial.hermite_e.hermegauss(80)
+    spread = math.hypot(of_students, of_layouts)
+
+    def excess(centre: float) -> float:
+        return float(weights @ expit(centre + spread * points) / weights.sum()) - share
+
+    rng = np.random.default_rng([students, round(1000 * share)])
+    centre = brentq(excess, -50, 50)
+    by_student = rng.normal(centre, of_students, (times, students, 1))
+    odds = by_student + rng.normal(0, of_layouts, (times, 1, LAYOUTS))
+    return rng.random(odds.shape) < expit(odds)
 
 
-def test_interquartile_mean_ignores_one_wild_seed_of_five() -> None:
-    assert interquartile_mean(np.array([0.9, 0.91, 0.92, 0.93, 0.0])) == pytest.approx(0.91)
-    with pytest.raises(ValueError):
-        interquartile_mean(np.array([]))
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("students", [3, 5])
+@pytest.mark.parametrize(("of_students", "of_layouts"), [(0, 0), (0.5, 0), (0, 2), (0.5, 2)])
+def test_the_interval_of_few_students_holds_what_new_ones_reach(
+    students: int, share: float, of_students: float, of_layouts: float
+) -> None:
+    """The students may differ, or the layouts, or both; a normal quantile would hold it in 80% with three students."""
+    intervals = [
+        share_interval(each.astype(np.float64)) for each in simulated(students, share, of_students, of_layouts, 300)
+    ]
+    assert np.mean([low <= share <= high for low, high in intervals]) >= 0.93
 
 
-def test_bootstrap_interval_holds_the_mean_and_is_the_same_each_time() -> None:
-    values = np.random.default_rng(0).normal(size=(8, 4)) + np.arange(4)
-    low, high = interquartile_mean_interval(values)
-    centre = interquartile_mean(values, axis=0)
-    assert (low <= centre).all()
-    assert (centre <= high).all()
-    assert (low < high).all()
-    assert interquartile_mean_interval(values)[0] == pytest.approx(low)
+def failing(*failures: int, layouts: int = LAYOUTS) -> np.ndarray:
+    """Students who fail on so many layouts, each on layouts of their own."""
+    success = np.ones((len(failures), layouts))
+    start = 0
+    for student, count in enumerate(failures):
+        success[student, start : start + count] = 0
+        start += count
+    return success
 
 
-def test_bootstrap_of_one_seed_is_that_seed() -> None:
-    low, high = interquartile_mean_interval(np.array([[1.0, 2.0]]))
-    assert low == pytest.approx([1.0, 2.0])
-    assert high == pytest.approx([1.0, 2.0])
+def test_near_perfect_students_have_a_narrow_interval() -> None:
+    # 5000 episodes and t = 2.776445 with 4 degrees of freedom, t^2 = 7.708646: centre 0.998834, half 0.001101.
+    assert share_interval(failing(1, 0, 0, 1, 0)) == pytest.approx((0.997732, 0.999930), abs=1e-6)
+    assert share_interval(failing(0, 0, 1))[0] > 0.993
+    # Where none fails it can't be told whether layouts are alike for all: 1000 / (1000 + 1.959964^2).
+    assert share_interval(failing(0, 0, 0, 0, 0)) == pytest.approx((0.996173, 1.0), abs=1e-6)
 
 
-def test_the_ratio_of_medians_and_its_interval() -> None:
-    ratio, low, high = median_ratio_interval(np.array([20.0, 30, 40, 30, 30]), np.array([10.0, 10, 10, 10, 10]))
-    assert ratio == 3
-    assert 2 <= low <= 3 <= high <= 4
-    assert median_ratio_interval(np.full(3, 6.0), np.full(5, 2.0)) == (3, 3, 3)
+def test_one_student_is_judged_by_layouts_alone() -> None:
+    assert share_interval(failing(20, layouts=100)) == pytest.approx(wilson_interval(80, 100, freedom=99))
 
 
-def test_a_ratio_to_what_some_never_reach() -> None:
-    ratio, low, high = median_ratio_interval(np.array([4.0, 4, 4, np.inf, np.inf]), np.full(5, 2.0))
-    assert (ratio, low, high) == (2, 2, np.inf)
-    assert median_ratio_interval(np.full(3, np.inf), np.full(3, 2.0))[0] == np.inf
-    with pytest.raises(ValueError, match="denominator"):
-        median_ratio_interval(np.full(3, 2.0), np.array([1.0, np.inf, np.inf]))
+def test_effective_episodes_by_hand() -> None:
+    # Each student fails on layouts of their own: nothing but chance, so all 300 episodes count.
+    assert effective_episodes(failing(10, 10, 10, layouts=100)) == 300
+    # All fail on the same: layouts' means vary by 0.09 * 100/99 / 100, independent episodes by 0.09 * 300/299 / 300.
+    alike = np.repeat(failing(10, layouts=100), 3, axis=0)
+    assert effective_episodes(alike) == pytest.approx(300 * (0.09 / 299) / (0.09 / 99))
+    # Students at 80, 90 and 100%: their means' variance is 0.01 / 3, to which layouts add, less chance in both.
+    apart = failing(20, 10, 0, layouts=100)
+    layouts = apart.mean(0).var(ddof=1) / 100
+    rest = apart - apart.mean(1, keepdims=True) - apart.mean(0) + apart.mean()
+    chance = (rest**2).sum() / (2 * 99) / 300
+    assert effective_episodes(apart) == pytest.approx(300 * (0.09 / 299) / (0.01 / 3 + layouts - chance))
+    assert effective_episodes(np.ones((3, 10))) == 10
+
+
+def test_the_mean_of_few_students_has_a_t_interval_within_what_was_seen() -> None:
+    # Each student's episodes are all alike: 10, 11 and 12. Half is 4.302653 (t, 2 degrees) * 1 / sqrt(3) = 2.484.
+    low, high = mean_interval(np.repeat([[10.0], [11.0], [12.0]], 50, axis=1))
+    assert (low, high) == (10, 12)
+    wide = np.concatenate(
+        [np.repeat([[10.0], [11.0], [12.0]], 50, axis=1), np.full((3, 1), 0.0), np.full((3, 1), 22.0)], 1
+    )
+    low, high = mean_interval(wide)
+    assert high - low == pytest.approx(2 * 4.302653 * wide.std(ddof=1) / math.sqrt(effective_episodes(wide)), rel=1e-6)
+    assert mean_interval(np.array([[7.0]])) == (7, 7)
+
+
+def test_a_band_over_students_is_wilsons_with_their_own_variance() -> None:
+    low, high = students_interval(np.array([[0.2, 1.0, 0.5], [0.4, 1.0, 0.5], [0.6, 1.0, 0.5]]))
+    # Mean 0.4 with variance 0.04 / 3, as of 0.24 * 3 / 0.04 = 18 trials.
+    assert (low[0], high[0]) == pytest.approx(wilson_interval(0.4 * 18, 18, freedom=2))
+    assert low[1:].tolist() == high[1:].tolist() == [1.0, 0.5]
+    assert [end.tolist() for end in students_interval(np.array([[0.1, 0.9]]))] == [[0.1, 0.9]] * 2
 
 
 def test_a_difference_of_means_and_its_interval_by_hand() -> None:
-    # Means 2 and 6, variances 1 and 1, so the squared error is 1/3 + 1/3. Welch's degrees of freedom are
-    # (2/3)^2 / (2 * (1/3)^2 / 2) = 4, where a table has t = 2.776445: half a width of 2.776445 * sqrt(2/3) = 2.266958.
-    difference, low, high = difference_interval(np.array([1.0, 2, 3]), np.array([5.0, 6, 7]))
-    assert difference == -4
-    assert (low, high) == pytest.approx((-6.266958, -1.733042), abs=1e-6)
+    # Means 0.3 and 0.6, variances 0.01: errors 0.01/3 each, Welch's degrees of freedom 4, t = 2.776445. Each mean is
+    # worth 63 and 72 trials: 0.3 lies in 0.168933 to 0.474675, and 0.6 in 0.437672 to 0.742985; Newcombe puts together
+    # sqrt(0.131067^2 + 0.142985^2) = 0.193968 below and sqrt(0.174675^2 + 0.162328^2) = 0.238457 above.
+    difference, low, high = difference_interval(np.array([0.2, 0.3, 0.4]), np.array([0.5, 0.6, 0.7]))
+    assert difference == pytest.approx(-0.3)
+    assert (low, high) == pytest.approx((-0.493968, -0.061543), abs=2e-6)
 
 
-def test_the_interval_of_a_difference_matches_scipys() -> None:
+def test_the_interval_of_a_small_difference_matches_welchs() -> None:
     rng = np.random.default_rng(0)
-    first, second = rng.normal(1.0, 0.1, 4), rng.normal(0.5, 0.3, 7)
+    first, second = rng.normal(0.5, 0.002, 4), rng.normal(0.45, 0.005, 7)
     expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
-    assert difference_interval(first, second, 0.9)[1:] == pytest.approx((expected.low, expected.high))
+    assert difference_interval(first, second, 0.9)[1:] == pytest.approx((expected.low, expected.high), abs=1e-4)
+
+
+@pytest.mark.parametrize("students", [2, 3, 5])
+def test_the_interval_of_a_difference_stays_between_minus_and_plus_one(students: int) -> None:
+    rng = np.random.default_rng(students)
+    for shape in (0.1, 0.5, 1.0):
+        for first, second in rng.beta(shape, shape, (300, 2, students)):
+            difference, low, high = difference_interval(first, second)
+            assert -1 <= low <= difference <= high <= 1
 
 
 def test_a_difference_that_does_not_vary_and_groups_without_variance() -> None:
@@ -120,11 +176,80 @@ def test_a_difference_that_does_not_vary_and_groups_without_variance() -> None:
         difference_interval(np.array([1.0, 2.0]), np.array([1.0]))
 
 
-@pytest.mark.parametrize("spread", [1.0, 5.0])
-def test_the_interval_of_a_difference_keeps_its_level_with_three_seeds_each(spread: float) -> None:
+@pytest.mark.parametrize("students", [3, 5])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((0.5, 0.1), (0.5, 0.1)), ((0.9, 0.05), (0.6, 0.15)), ((0.95, 0.02), (0.97, 0.01)), ((0.99, 0.005), (0.98, 0.01))],
+)
+def test_the_interval_of_a_difference_keeps_its_level(
+    students: int, first: tuple[float, float], second: tuple[float, float]
+) -> None:
+    """Students' success is drawn from beta distributions of given mean and standard deviation."""
     rng = np.random.default_rng(1)
-    draws = 2000
-    first, second = rng.normal(0.0, 1.0, (draws, 3)), rng.normal(2.0, spread, (draws, 3))
-    intervals = [difference_interval(a, b)[1:] for a, b in zip(first, second, strict=True)]
-    covered = np.mean([low <= -2 <= high for low, high in intervals])
-    assert 0.93 <= covered <= 1.0
+
+    def drawn(mean: float, spread: float) -> np.ndarray:
+        size = mean * (1 - mean) / spread**2 - 1
+        return rng.beta(mean * size, (1 - mean) * size, (1000, students))
+
+    intervals = [difference_interval(a, b)[1:] for a, b in zip(drawn(*first), drawn(*second), strict=True)]
+    assert np.mean([low <= first[0] - second[0] <= high for low, high in intervals]) >= 0.93
+
+
+def known(*values: float) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(values), np.array(values)
+
+
+def test_a_ratio_leaves_out_as_many_pairs_as_the_rank_sum_test_allows() -> None:
+    # Of the 252 orders of five and five, 4 have a statistic of at most 2, and 7 of at most 3: 4/252 < 0.025 < 7/252.
+    # So the third of the 25 ratios from either end: 20, 30, 40, 50, 60 over 10, 11, 12, 13, 14.
+    ratios = sorted(a / b for a in (20, 30, 40, 50, 60) for b in (10, 11, 12, 13, 14))
+    low, high = ratio_interval(known(20, 30, 40, 50, 60), known(10, 11, 12, 13, 14))
+    assert (low, high) == pytest.approx((ratios[2], ratios[-3]))
+    # Of three and three there are 20 orders, each with 5%: no interval of 95%, but one of 90%.
+    assert ratio_interval(known(2, 3, 4), known(1, 1, 1)) == (0, math.inf)
+    assert ratio_interval(known(2, 3, 4), known(1, 1, 1), 0.9) == (2, 4)
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, 5), (3, 5), (4, 7), (6, 4)])
+def test_a_ratio_is_what_the_rank_sum_test_would_not_reject(first: int, second: int) -> None:
+    rng = np.random.default_rng(first)
+    above, below = rng.lognormal(0.5, 0.6, first), rng.lognormal(0, 0.6, second)
+    low, high = ratio_interval(known(*above), known(*below))
+    edges = np.sort((above[:, None] / below).ravel())
+    for ratio in (math.sqrt(a * b) for a, b in pairwise([edges[0] / 2, *edges, edges[-1] * 2])):
+        kept = mannwhitneyu(above, below * ratio, method="exact").pvalue > 0.05
+        assert (low < ratio < high) == kept
+
+
+def test_a_ratio_keeps_its_level() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.lognormal(0, 0.5, (1000, 2, 5))
+    intervals = [ratio_interval((3 * a, 3 * a), (b, b)) for a, b in draws]
+    assert np.mean([low <= 3 <= high for low, high in intervals]) >= 0.93
+
+
+def test_a_ratio_of_what_is_known_within_bounds() -> None:
+    own = known(10, 10, 10, 10, 10)
+    never = np.full(5, 40.0), np.full(5, math.inf)  # not within 40
+    assert ratio_interval(never, own) == (4, math.inf)
+    assert ratio_interval(own, never) == (0, 0.25)
+    assert ratio_interval(never, never) == (0, math.inf)
+    at_once = np.zeros(5), np.full(5, 8.0)  # within 8, or before
+    assert ratio_interval(own, at_once) == (1.25, math.inf)
+    assert ratio_interval(at_once, own) == (0, 0.8)
+
+
+def test_the_rank_sum_distribution_is_that_of_all_orders() -> None:
+    from pipeline.statistics import _rank_sum
+
+    for first, second in ((1, 1), (2, 5), (5, 2), (5, 5)):
+        orders = list(combinations(range(first + second), first))
+        statistics = [sum(order) - first * (first - 1) // 2 for order in orders]
+        expected = [sum(each <= u for each in statistics) / len(orders) for u in range(first * second + 1)]
+        assert _rank_sum(first, second) == pytest.approx(expected)
+
+
+def test_the_upper_median() -> None:
+    assert upper_median(np.array([3.0, 1.0, 2.0])) == 2
+    assert upper_median(np.array([1.0, 2.0, math.inf, math.inf])) == math.inf
+    assert upper_median(np.array([4.0, 1.0, 2.0, 3.0])) == 3

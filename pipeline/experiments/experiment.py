@@ -39,6 +39,7 @@ class Experiment:
     question   what its figure answers
     paper      where the paper asks it; empty: nowhere
     reference  the variant that the others are compared with; the first one unless it is named
+    seeds      students of each variant on each task; three are too few to tell ratios from chance (`ratio_interval`)
     """
 
     name: str
@@ -46,8 +47,8 @@ class Experiment:
     paper: str
     tasks: tuple[str, ...]
     variants: tuple[Variant, ...]
-    seeds: int
     reference: str = ""
+    seeds: int = 5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reference", self.reference or self.variants[0].name)
@@ -81,7 +82,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                 Variant("rl", method="rl", schedule={**TUNED["rl"], "steps": 3_000_000}),
                 Variant("hierarchical", method="hierarchical", schedule=TUNED["hierarchical"]),
             ),
-            seeds=5,
         ),
         Experiment(
             "long",
@@ -89,7 +89,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "",
             DOORKEY,
             (Variant("6M steps", schedule={"steps": 6_000_000}),),
-            seeds=3,
         ),
         Experiment(
             "teacher-kind",
@@ -101,7 +100,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                 Variant("soft, logprobs", labels=by_logprobs),
                 Variant("hard", labels=hard),
             ),
-            seeds=5,
         ),
         Experiment(
             "annealing",
@@ -117,7 +115,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                     "constant": {"lambda_0": floor, "lambda_c": floor, "i1": 0},
                 }.items()
             ),
-            seeds=5,
         ),
         Experiment(
             "distance",
@@ -129,7 +126,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                 Variant("Wasserstein", schedule={"distance": "wasserstein"}),
                 Variant("Wasserstein, λ five times", schedule={"distance": "wasserstein", "lambda_0": 5 * top}),
             ),
-            seeds=3,
         ),
         Experiment(
             "samples",
@@ -137,7 +133,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "A.3",
             ("ColoredDoorKey", "DivergedDoorKey"),
             tuple(Variant(f"{n}", labels=partial(samples, n)) for n in (1, 3, 10, 30)),
-            seeds=5,
             reference="10",
         ),
         Experiment(
@@ -146,7 +141,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "",
             ("LavaDoorKey", "ColoredDoorKey"),
             tuple(Variant(f"{mass:.0%}", labels=partial(noise, mass)) for mass in (0.0, 0.25, 0.5, 0.75, 1.0)),
-            seeds=3,
         ),
         Experiment(
             "missing",
@@ -154,7 +148,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "",
             ("LavaDoorKey", "ColoredDoorKey"),
             tuple(Variant(f"{share:.0%}", labels=partial(missing, share)) for share in (0.0, 0.25, 0.5, 0.75)),
-            seeds=3,
         ),
         Experiment(
             "warm-start",
@@ -162,7 +155,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
             "",
             ("SimpleDoorKey", "ColoredDoorKey"),
             (Variant("without"), Variant("200 gradient steps", train={"warm_start": 200})),
-            seeds=3,
         ),
         Experiment(
             "map",
@@ -178,7 +170,6 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                 )
                 for method, steps in (("llm4teach", 1_000_000), ("rl", 2_000_000), ("hierarchical", 1_000_000))
             ),
-            seeds=3,
         ),
     )
 

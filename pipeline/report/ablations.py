@@ -1,4 +1,4 @@
-"""The ablations: each experiment's variants as learning curves, a table, and a sentence on what they show."""
+"""The ablations: each experiment's variants as learning curves, and a table of them beside its reference."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.experiments.experiment import Experiment, command_of
-from pipeline.report.comparison import percent
 from pipeline.report.experiment_figures import variant_curves
 from pipeline.report.figures import Drawing, amount
 from pipeline.report.trials import TrialGroup
-from pipeline.statistics import difference_interval
+from pipeline.statistics import difference_interval, upper_median
 
 NOT_ABLATIONS = ("methods", "long")
 FAST = 0.9
@@ -23,22 +22,69 @@ ENOUGH = 3
 
 
 @dataclass(frozen=True)
-class Ablation:
-    """One experiment as the page shows it.
+class Difference:
+    """Two variants' mean success in training, and the difference (first - second) with its 95% interval."""
 
-    command     what runs it
-    findings    what it shows, one sentence per task
-    unlabelled  for each of the groups, the share of taught steps without a label; empty if all have labels throughout
+    first: float
+    second: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else "can’t be told"
+
+    @property
+    def words(self) -> str:
+        return f"{_points(self.first - self.second)} ({_points(self.low)} to {_points(self.high)})"
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign: `+1.3`, `−0.4`, `0.0`; `−0.04` keeps its sign."""
+    points = round(100 * share, 1 if abs(share) >= 0.0005 else 2)
+    return f"{points:+}".replace("-", "−") if points else "0.0"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant on one task.
+
+    success     mean success in training, as far as the reference ran too; None if it isn't known
+    difference  to the reference; None for the reference itself, and where either has too few students
+    unlabelled  share of taught steps without a label; None if it wasn't logged
     """
 
-    name: str
-    question: str
-    paper: str
-    command: str
+    group: TrialGroup
+    success: float | None
+    difference: Difference | None
+    unlabelled: float | None
+
+    @property
+    def speed(self) -> str:
+        return speed(self.group)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One experiment as the page shows it; `reference` is the variant that all are compared with, by plan."""
+
+    experiment: Experiment
     drawings: list[Drawing] = field(default_factory=list)
-    groups: list[TrialGroup] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    unlabelled: list[float | None] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        return command_of(self.experiment.name)
+
+    @property
+    def sentence(self) -> str:
+        """What differs from the reference by more than chance."""
+        apart = [
+            f"“{row.group.variant}” is {row.difference.verdict} on {row.group.task}"
+            for row in self.rows
+            if row.difference and row.difference.verdict != "can’t be told"
+        ]
+        return f"Beside “{self.experiment.reference}”, {'; '.join(apart) or 'no difference can be told from chance'}."
 
 
 def ablations(experiments: Sequence[Experiment], groups: Sequence[TrialGroup], figures: Path) -> list[Ablation]:
@@ -47,88 +93,20 @@ def ablations(experiments: Sequence[Experiment], groups: Sequence[TrialGroup], f
     for experiment in experiments:
         if experiment.name in NOT_ABLATIONS:
             continue
-        mine = [group for group in groups if group.experiment == experiment.name]
-        drawings, findings = [], []
+        ablation = Ablation(experiment)
         for task in experiment.tasks:
-            here = [group for group in mine if group.task == task]
+            here = [group for group in groups if group.experiment == experiment.name and group.task == task]
             drawing = variant_curves(figures, experiment.name, task, here) if here else None
             if drawing:
-                drawings.append(drawing)
-            if here:
-                findings.append(finding(here, experiment.reference))
-        name, question, paper = experiment.name, experiment.question, experiment.paper
-        missed = [unlabelled(group) for group in mine]
-        shown = missed if any(missed) else []
-        found.append(Ablation(name, question, paper, command_of(name), drawings, mine, findings, shown))
+                ablation.drawings.append(drawing)
+            basis = next((group for group in here if group.variant == experiment.reference), None)
+            for group in here:
+                course = group.course(min(group.end, basis.end) if basis else group.end)
+                success = float(course.mean()) if np.isfinite(course).all() else None
+                difference = compared(group, basis) if basis and group is not basis else None
+                ablation.rows.append(Row(group, success, difference, unlabelled(group)))
+        found.append(ablation)
     return found
-
-
-def finding(groups: Sequence[TrialGroup], reference: str) -> str:
-    """What the variants of an experiment show on one task: each against the reference, and how all end.
-
-    What is compared with what is fixed beforehand, so that chance can't choose it.
-    """
-    task = groups[0].task
-    ends = sorted(group.main.success.mean for group in groups)
-    low, high = percent(ends[0]), percent(ends[-1])
-    count = f"the {len(groups)} variants end" if len(groups) > 1 else f"“{groups[0].variant}” ends"
-    in_the_end = f"on held-out layouts {count} at {low if low == high else f'{low} to {high}'}"
-    basis = next((group for group in groups if group.variant == reference), None)
-    others = [against(group, basis) for group in groups if group is not basis] if basis else []
-    if not basis or not others:
-        return f"{task}: {in_the_end}."
-    return (
-        f"{task}, mean success in training against “{reference}”, which takes {speed(basis)} steps to {FAST:.0%}: "
-        f"{'; '.join(others)}. {in_the_end[0].upper()}{in_the_end[1:]}."
-    )
-
-
-def against(group: TrialGroup, reference: TrialGroup) -> str:
-    """A clause on how one variant does beside the reference; no verdict where students are too few for one."""
-    difference = compared(group, reference)
-    if difference is None:
-        count = f"students: {len(group.folders)}, and {len(reference.folders)} of “{reference.variant}”"
-        return f"“{group.variant}” can’t be judged, which takes {ENOUGH} of each, trained long enough ({count})"
-    return f"“{group.variant}” {difference.words}, and takes {speed(group)} steps to {FAST:.0%}"
-
-
-def unlabelled(group: TrialGroup) -> float | None:
-    """The share of steps without a label while the teacher teaches, a mean over students; None if it wasn't logged."""
-    shares = [
-        float(curve.label_miss_rate[taught].mean())
-        for curve in group.curves
-        if (taught := (curve.teacher_weight > 0) & np.isfinite(curve.label_miss_rate)).any()
-    ]
-    return float(np.mean(shares)) if shares else None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Two variants' mean success in training, and the difference (first - second) with its 95% interval over seeds."""
-
-    first: float
-    second: float
-    low: float
-    high: float
-
-    @property
-    def beyond_chance(self) -> bool:
-        return self.low > 0 or self.high < 0
-
-    @property
-    def words(self) -> str:
-        chance = "more than chance" if self.beyond_chance else "no more than chance can make"
-        points = f"{_points(self.low)} to {_points(self.high)}"
-        return (
-            f"{percent(self.first)} against {percent(self.second)}, {_points(self.first - self.second)} points "
-            f"(95% interval {points}), {chance}"
-        )
-
-
-def _points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign: `+1.3`, `−0.4`, `0.0`; `−0.04` keeps its sign."""
-    points = round(100 * share, 1 if abs(share) >= 0.0005 else 2)
-    return f"{points:+}".replace("-", "−") if points else "0.0"
 
 
 def compared(first: TrialGroup, second: TrialGroup) -> Difference | None:
@@ -141,8 +119,17 @@ def compared(first: TrialGroup, second: TrialGroup) -> Difference | None:
     return Difference(float(courses[0].mean()), float(courses[1].mean()), low, high)
 
 
+def unlabelled(group: TrialGroup) -> float | None:
+    """The share of steps without a label while the teacher teaches, a mean over students; None if it wasn't logged."""
+    shares = [
+        float(curve.label_miss_rate[taught].mean())
+        for curve in group.curves
+        if (taught := (curve.teacher_weight > 0) & np.isfinite(curve.label_miss_rate)).any()
+    ]
+    return float(np.mean(shares)) if shares else None
+
+
 def speed(group: TrialGroup) -> str:
     """How many steps the median student of a variant takes to FAST, in words."""
-    steps = np.sort(group.reached(FAST))
-    middle = float(steps[len(steps) // 2])
+    middle = upper_median(group.reached(FAST))
     return amount(middle, "env_steps") if np.isfinite(middle) else f"more than {amount(group.end, 'env_steps')}"

@@ -11,12 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.statistics import interquartile_mean, interquartile_mean_interval
+from pipeline.statistics import students_interval
 from pipeline.tables import TableError
 
 Axis = Literal["env_steps", "seconds"]
 COLUMNS = ("env_steps", "seconds", "episodes", "success", "teacher_weight", "label_miss_rate")
 BINS, LASTING = 60, 5
+WINDOW = 5
+"""Iterations over which success in training is averaged: before it is compared with a level, and at the end."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class Curve:
         """The first iteration without the teacher; None if it never taught or never left."""
         taught = np.flatnonzero(self.teacher_weight > 0)
         return int(taught[-1]) + 1 if len(taught) and taught[-1] + 1 < len(self.teacher_weight) else None
+
+    @property
+    def final_success(self) -> float:
+        """Success of the training episodes that ended in the last WINDOW iterations with any; NaN if there are none."""
+        last = np.flatnonzero(np.isfinite(self.success))[-WINDOW:]
+        return float(np.average(self.success[last], weights=self.episodes[last])) if len(last) else math.nan
 
 
 def read_curve(path: Path, seed: int) -> Curve:
@@ -83,7 +91,8 @@ def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray, weights: np.ndarray)
 
     weights  float[iterations], not negative
 
-    Iterations without a value of y count as not there. NaN everywhere if there is none at all.
+    Iterations without a value of y count as not there. NaN in the bins before the first that has one: no episode counts
+    until environments are as old as the longest, and what is not known is not drawn.
     """
     there = np.isfinite(y)
     place = np.clip(np.searchsorted(edges, x[there], side="left") - 1, 0, len(edges) - 2)
@@ -95,7 +104,7 @@ def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray, weights: np.ndarray)
     if not filled.any():
         return np.full(len(edges) - 1, np.nan)
     centres = (edges[1:] + edges[:-1]) / 2
-    return np.interp(centres, centres[filled], total[filled] / count[filled])
+    return np.interp(centres, centres[filled], total[filled] / count[filled], left=np.nan)
 
 
 def _weights(curve: Curve, column: str) -> np.ndarray:
@@ -108,12 +117,13 @@ def _weights(curve: Curve, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Band:
-    """Several seeds together, on common bins up to the end of the shortest curve.
+    """Several students together, on common bins from where all have values up to the end of the shortest curve.
 
     end             where the last bin ends
     x               float[bins]  the bins' centres
-    each            float[seeds, bins]
-    mean, low, high float[bins]  interquartile mean over seeds, and its bootstrap 95% interval
+    each            float[students, bins]
+    mean, low, high float[bins]  mean over students, and its 95% interval
+    final           mean success at the end of training, the same against steps and against seconds
     """
 
     end: float
@@ -122,6 +132,7 @@ class Band:
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    final: float
 
     def reaches(self, level: float) -> float | None:
         """The first x from which the mean stays at or above a level for LASTING bins, or to the end; None if never.
@@ -142,8 +153,10 @@ def band(curves: Sequence[Curve], axis: Axis, column: str = "success", bins: int
     each = np.stack(
         [binned(getattr(curve, axis), getattr(curve, column), edges, _weights(curve, column)) for curve in curves]
     )
-    each = each[np.isfinite(each).all(axis=1)]
+    each = each[np.isfinite(each).any(axis=1)]
     if not len(each):
         return None
-    low, high = interquartile_mean_interval(each)
-    return Band(end, (edges[1:] + edges[:-1]) / 2, each, interquartile_mean(each, axis=0), low, high)
+    there = np.isfinite(each).all(axis=0)
+    each, x = each[:, there], ((edges[1:] + edges[:-1]) / 2)[there]
+    final = float(np.nanmean([curve.final_success for curve in curves])) if column == "success" else math.nan
+    return Band(end, x, each, each.mean(axis=0), *students_interval(each), final)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, get_args
 
 import numpy as np
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.params import Acting
-from pipeline.statistics import wilson_interval
+from pipeline.statistics import mean_interval, share_interval
 from pipeline.tables import EPISODES, TableError, read_table
 
 ENDS = ("success", "death", "timeout")
@@ -21,7 +20,7 @@ ENDS = ("success", "death", "timeout")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over episodes and its 95% interval."""
+    """A mean over episodes, and a 95% interval for new students on new layouts (of one student: for itself)."""
 
     mean: float
     low: float
@@ -34,7 +33,6 @@ class Summary:
 
     seeds           the students' seeds; empty for the untrained teacher
     layouts         different layouts among the episodes
-    effective       the number of independent episodes that the interval of success rests on, at most `episodes`
     seed_success    each student's success, in the order of `seeds`
     ends            share of episodes by how they ended: success, death, timeout
     """
@@ -45,12 +43,16 @@ class Summary:
     seeds: tuple[int, ...]
     episodes: int
     layouts: int
-    effective: float
     success: Estimate
     episode_return: Estimate
     length: Estimate
     seed_success: tuple[float, ...]
     ends: dict[str, float]
+
+    @property
+    def worst_and_best(self) -> tuple[float, float] | None:
+        """The lowest and the highest success of a student; None if there are not several."""
+        return (min(self.seed_success), max(self.seed_success)) if len(self.seeds) > 1 else None
 
     def metrics(self) -> dict[str, float]:
         """The figures as one flat dictionary, for a metrics file."""
@@ -98,9 +100,8 @@ def _one_of(column: pa.ChunkedArray, allowed: Iterable[str]) -> pa.ChunkedArray:
 def summaries(table: pa.Table) -> list[Summary]:
     """One summary per (task, method, acting) that occurs in a table of EPISODES rows, in order of first appearance.
 
-    Students with several seeds are pooled: the means are over all episodes of all seeds. An interval is Wilson's for
-    success and the normal one for return and length, and takes the number of episodes to be `effective`. Students
-    that differ from each other widen the interval thus, and so do layouts that are harder than others for all of them.
+    Several students are pooled: the means are over all their episodes. Raises TableError if they did not play the same
+    layouts.
     """
     groups: dict[tuple[str, str, str], list[int]] = {}
     keys = zip(*(table[name].to_pylist() for name in ("task", "method", "acting")), strict=True)
@@ -110,59 +111,38 @@ def summaries(table: pa.Table) -> list[Summary]:
 
 
 def _summary(key: tuple[str, str, str], table: pa.Table) -> Summary:
-    seed = np.array([-1 if s is None else s for s in table["seed"].to_pylist()])
-    layout = table["layout_seed"].to_numpy()
-    success = table["success"].to_numpy().astype(np.float64)
+    students, seed = np.unique([-1 if s is None else s for s in table["seed"].to_pylist()], return_inverse=True)
+    layouts, layout = np.unique(table["layout_seed"].to_numpy(), return_inverse=True)
+    played = np.zeros((len(students), len(layouts)))
+    np.add.at(played, (seed, layout), 1)
+    if not played.all():
+        lacks = students[(played == 0).any(axis=1)][0]
+        raise TableError(f"{', '.join(key)}: seed {lacks} did not play all the {len(layouts)} layouts that others did")
+
+    def by_student(name: str) -> np.ndarray:
+        """float[students, layouts]; a layout that was played twice counts by its mean."""
+        total = np.zeros(played.shape)
+        np.add.at(total, (seed, layout), table[name].to_numpy().astype(np.float64))
+        return total / played
+
+    success = by_student("success")
     end = np.asarray(table["end"].to_pylist())
-    seeds = tuple(sorted({int(s) for s in seed if s >= 0}))
-    effective = effective_episodes(success, seed, layout)
-    low, high = wilson_interval(float(success.mean()) * effective, effective)
+    seeds = tuple(int(s) for s in students if s >= 0)
     return Summary(
         *key,
         seeds=seeds,
-        episodes=len(success),
-        layouts=len(np.unique(layout)),
-        effective=effective,
-        success=Estimate(float(success.mean()), low, high),
-        episode_return=_estimate(table["episode_return"].to_numpy(), seed, layout),
-        length=_estimate(table["episode_length"].to_numpy().astype(np.float64), seed, layout),
-        seed_success=tuple(float(success[seed == s].mean()) for s in seeds),
+        episodes=len(end),
+        layouts=len(layouts),
+        success=Estimate(float(success.mean()), *share_interval(success)),
+        episode_return=_estimate(by_student("episode_return")),
+        length=_estimate(by_student("episode_length")),
+        seed_success=tuple(success.mean(axis=1).tolist()) if seeds else (),
         ends={name: float((end == name).mean()) for name in ENDS},
     )
 
 
-def effective_episodes(values: np.ndarray, seed: np.ndarray, layout: np.ndarray) -> float:
-    """How many independent episodes the rows are worth: their number over the design effect.
-
-    values  float[episodes]; seed, layout  int[episodes], equal for episodes of one student, and on one layout
-
-    All students play the same layouts, so their episodes are independent neither within a student nor within a layout.
-    The design effect is the variance of the mean as students' means have it, or as layouts' means have it, whichever
-    is larger, over that of as many independent episodes; never less than one. Where nothing varies it can't be told,
-    and every layout counts once.
-    """
-    if len(values) < 2:
-        return float(len(values))
-    of_independent = values.var(ddof=1) / len(values)
-    if of_independent == 0:
-        return float(len(np.unique(layout)))
-    effect = max(1.0, *(_variance_of_mean(values, groups) / of_independent for groups in (seed, layout)))
-    return float(len(values) / effect)
-
-
-def _variance_of_mean(values: np.ndarray, groups: np.ndarray) -> float:
-    """The variance of the mean of all values, estimated from the means of groups; 0 if there is but one group."""
-    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    means = np.bincount(place, values) / sizes
-    return float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
-
-
-def _estimate(values: np.ndarray, seed: np.ndarray, layout: np.ndarray) -> Estimate:
-    """The mean with the normal 95% interval over the effective number of episodes."""
-    mean = float(values.mean())
-    error = float(values.std(ddof=1)) / effective_episodes(values, seed, layout) ** 0.5 if len(values) > 1 else 0.0
-    half = NormalDist().inv_cdf(0.975) * error
-    return Estimate(mean, mean - half, mean + half)
+def _estimate(values: np.ndarray) -> Estimate:
+    return Estimate(float(values.mean()), *mean_interval(values))
 
 
 def typical_episode(table: pa.Table) -> tuple[int, int | None]:

@@ -33,7 +33,7 @@ def variant_curves(directory: Path, experiment: str, task: str, groups: Sequence
         axes.set_title(f"{task}: success of training episodes", loc="left", fontsize=10, color=theme.text)
         finish_curves(figure, axes, "env_steps", theme, max(course.end for course in bands.values()))
 
-    ends = "; ".join(f"{variant}: {percent(float(course.mean[-1]))}" for variant, course in bands.items())
+    ends = "; ".join(f"{variant}: {percent(course.final)}" for variant, course in bands.items())
     caption = f"Success at the end of training: {ends}."
     alt = f"Line chart of success in training against environment steps on {task}, one line per variant. {caption}"
     return save(directory, f"{experiment}-{task}", draw, alt, caption)

@@ -12,15 +12,14 @@ from pipeline.report.claims import Claim, claims
 from pipeline.report.comparison import Comparison
 from pipeline.report.published_results import METHOD_TITLES, published_results
 from pipeline.report.trials import TrialGroup
-from pipeline.report.worth import COMPARED, Worth, uniform_in_words, worth_in_words, worths
+from pipeline.report.worth import COMPARED, Worth, worths
 
 
 @dataclass(frozen=True)
 class PaperReport:
     """The experiments' results.
 
-    in_words  what the teacher is worth, a sentence for each task and network
-    uniform   what options without any language model reach, in sentences
+    networks  that students of any method were trained with
     long      students with six times the steps, by task
     shorter   the ordinary ones of the experiment `methods`, by task
     absent    what was not run, in plain words
@@ -28,8 +27,7 @@ class PaperReport:
 
     claims: list[Claim] = field(default_factory=list)
     worth: list[Worth] = field(default_factory=list)
-    in_words: list[str] = field(default_factory=list)
-    uniform: list[str] = field(default_factory=list)
+    networks: set[str] = field(default_factory=set)
     ablations: list[Ablation] = field(default_factory=list)
     long: dict[str, TrialGroup] = field(default_factory=dict)
     shorter: dict[str, TrialGroup] = field(default_factory=dict)
@@ -45,8 +43,7 @@ def gather_paper(
     return PaperReport(
         claims=claims(groups, worth, rows, published),
         worth=worth,
-        in_words=worth_in_words(worth),
-        uniform=uniform_in_words(groups),
+        networks={group.network for group in groups},
         ablations=ablations(experiments, groups, figures),
         long={group.task: group for group in groups if group.experiment == "long"},
         shorter={

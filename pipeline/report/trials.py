@@ -13,12 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.experiments.experiment import Experiment
-from pipeline.report.curves import Axis, Curve, read_curve
+from pipeline.report.curves import WINDOW, Curve, read_curve
 from pipeline.report.episodes import Summary, read_episodes, summaries
 from pipeline.tables import TableError
-
-WINDOW = 5
-"""Iterations over which success in training is averaged before it is compared with a level."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,6 @@ class TrialGroup:
     curves   each student's training log, by seed; `folders` in the same order
     table    their held-out episodes (EPISODES)
     config   the first student's config.json
-    horizon  steps after which an episode of the task is cut off
     """
 
     experiment: str
@@ -39,7 +35,6 @@ class TrialGroup:
     curves: tuple[Curve, ...]
     table: pa.Table
     config: dict[str, Any]
-    horizon: int
 
     @property
     def network(self) -> str:
@@ -60,47 +55,39 @@ class TrialGroup:
         """Acting by sampling, the paper's way, where there is that."""
         return self.summaries.get("sampled") or next(iter(self.summaries.values()))
 
-    @property
-    def warm_up(self) -> int:
-        """Environment steps until every environment has had time for a whole episode: before, only short episodes
-        have ended, and success in training is overstated."""
-        return int(self.config.get("settings", {}).get("envs", 0)) * self.horizon
-
-    def reached(self, level: float, axis: Axis = "env_steps") -> np.ndarray:
-        """float[seeds]: where each student's success in training, of all episodes in WINDOW iterations, is at a level.
-
-        Infinity if it never is. What ended during `warm_up` does not count.
-        """
-        return np.array([_reached(curve, level, axis, self.warm_up) for curve in self.curves])
+    def reached(self, level: float) -> np.ndarray:
+        """float[seeds]: environment steps until success in training, of all episodes in WINDOW iterations, is at a
+        level; infinity if it never is."""
+        return np.array([_reached(curve, level) for curve in self.curves])
 
     def course(self, end: float) -> np.ndarray:
-        """float[seeds]: each student's success in training up to so many environment steps, warm-up left out."""
+        """float[seeds]: each student's success in training up to so many environment steps; NaN where none is known."""
         means = []
         for curve in self.curves:
-            there = np.isfinite(curve.success) & (curve.env_steps > self.warm_up) & (curve.env_steps <= end)
+            there = np.isfinite(curve.success) & (curve.env_steps <= end)
             means.append(
                 float(np.average(curve.success[there], weights=curve.episodes[there])) if there.any() else np.nan
             )
         return np.array(means)
 
 
-def _reached(curve: Curve, level: float, axis: Axis, warm_up: int) -> float:
-    there = np.flatnonzero(np.isfinite(curve.success) & (curve.env_steps > warm_up))
+def _reached(curve: Curve, level: float) -> float:
+    there = np.flatnonzero(np.isfinite(curve.success))
     if len(there) < WINDOW:
         return np.inf
     episodes, window = curve.episodes[there], np.ones(WINDOW)
     means = np.convolve(curve.success[there] * episodes, window, "valid") / np.convolve(episodes, window, "valid")
     first = np.flatnonzero(means >= level - 1e-12)
-    return float(getattr(curve, axis)[there[first[0] + WINDOW - 1]]) if len(first) else np.inf
+    return float(curve.env_steps[there[first[0] + WINDOW - 1]]) if len(first) else np.inf
 
 
 def read_trials(
-    paper: Path, experiments: Sequence[Experiment], horizons: dict[str, int], done: Container[Path]
+    paper: Path, experiments: Sequence[Experiment], tasks: Container[str], done: Container[Path]
 ) -> list[TrialGroup]:
     """The finished trials under data/paper, in the order of the experiments, their tasks and their variants.
 
-    Only tasks named in `horizons` (steps after which an episode is cut off) are read, and of their trials those whose
-    folders are among `done`: others were made with other settings. Raises TableError for a broken file.
+    Only these tasks are read, and of their trials those whose folders are among `done`: others were made with other
+    settings. Raises TableError for a broken file.
     """
     found: dict[tuple[str, str, str], list[tuple[int, Path, str]]] = {}
     for marker in paper.glob("*/*/*/*/trial.json"):
@@ -116,14 +103,12 @@ def read_trials(
         for task in experiment.tasks:
             for variant in experiment.variants:
                 trials = sorted(found.get((experiment.name, variant.name, task), []))
-                if trials and task in horizons:
-                    groups.append(_group(experiment.name, variant.name, task, trials, horizons[task]))
+                if trials and task in tasks:
+                    groups.append(_group(experiment.name, variant.name, task, trials))
     return groups
 
 
-def _group(
-    experiment: str, variant: str, task: str, trials: Sequence[tuple[int, Path, str]], horizon: int
-) -> TrialGroup:
+def _group(experiment: str, variant: str, task: str, trials: Sequence[tuple[int, Path, str]]) -> TrialGroup:
     method = trials[0][2]
     return TrialGroup(
         experiment,
@@ -134,7 +119,6 @@ def _group(
         tuple(read_curve(folder / "curve.csv", seed) for seed, folder, _ in trials),
         pa.concat_tables([read_episodes(folder / "episodes.parquet", task, method) for _, folder, _ in trials]),
         _read(trials[0][1] / "config.json"),
-        horizon,
     )
 
 

@@ -146,7 +146,7 @@ def write_trial(
     success: Sequence[float] = (),
     evaluated: float = 1.0,
 ) -> Path:
-    """One finished trial whose success in training is `success`, by iteration; returns its folder.
+    """One finished trial whose success in training is `success`, by iteration (NaN: none counted); returns its folder.
 
     `evaluated` is its success on 100 held-out layouts, acting by sampling.
     """
@@ -158,8 +158,9 @@ def write_trial(
         for i, share in enumerate(success):
             weight = 1.0 if method == "llm4teach" and i < 3 else 0
             row = {"phase": "train", "iteration": i, "env_steps": (i + 1) * 1000, "seconds": (i + 1) * 0.5}
-            writer.writerow({**row, "episodes": 20, "success": share, "teacher_weight": weight})
-    config = {"parameters": 22024, "network": network, "schedule": "fast", "settings": {"envs": 10}}
+            known = {"episodes": 20, "success": share} if share == share else {"episodes": 0}
+            writer.writerow({**row, **known, "teacher_weight": weight})
+    config = {"parameters": 22024, "network": network, "schedule": "fast"}
     (folder / "config.json").write_text(json.dumps(config))
     rows = episode_rows(task, method, seed, [i < 100 * evaluated for i in range(100)])
     write_table(folder / "episodes.parquet", rows, EPISODES)

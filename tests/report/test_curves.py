@@ -65,6 +65,8 @@ def test_binned_means_and_interpolates_empty_bins() -> None:
     edges = np.array([0.0, 2.5, 5.0, 7.5, 10.0])
     assert binned(x, y, edges, np.ones(4)) == pytest.approx([0.2, 0.2 + 0.8 / 3, 0.2 + 1.6 / 3, 1.0])
     assert np.isnan(binned(x, np.full(4, np.nan), np.array([0.0, 5.0, 10.0]), np.ones(4))).all()
+    y[:2] = np.nan  # what comes before the first value is not known
+    assert binned(x, y, edges, np.ones(4)) == pytest.approx([np.nan, np.nan, np.nan, 1.0], nan_ok=True)
 
 
 def test_iterations_count_by_their_episodes() -> None:
@@ -94,6 +96,29 @@ def test_band_ends_with_the_shortest_seed_and_holds_its_mean() -> None:
     assert found.each.shape == (5, 5)
     assert (found.low <= found.mean + 1e-12).all()
     assert (found.mean <= found.high + 1e-12).all()
+
+
+def test_a_band_begins_where_all_students_have_values() -> None:
+    unknown = [float("nan")]
+    late, early = curve(unknown * 4 + [1.0] * 6), curve(unknown * 2 + [0.5] * 8, seed=1)
+    found = band([late, early], "env_steps", bins=5)
+    assert found
+    assert found.x.tolist() == [500, 700, 900]
+    assert found.mean.tolist() == [0.75] * 3
+    alone = band([late, curve(unknown * 10)], "env_steps", bins=5)
+    assert alone
+    assert alone.each.tolist() == [[1.0] * 3]
+
+
+def test_the_end_is_the_same_against_steps_and_against_seconds() -> None:
+    """Bins differ between the axes, and so do their last means; the end is of the last iterations."""
+    slow = curve(list(np.linspace(0, 1, 20)))
+    fast = replace(slow, seconds=slow.seconds / 2)
+    ends = [found.final for axis in ("env_steps", "seconds") if (found := band([slow, fast], axis, bins=4))]
+    assert ends == pytest.approx([np.linspace(0, 1, 20)[-5:].mean()] * 2)
+    few = replace(curve([0.0] * 5 + [1.0]), episodes=np.array([9.0, 9, 9, 9, 9, 1]))
+    assert few.final_success == pytest.approx(1 / 37)
+    assert np.isnan(curve([float("nan")]).final_success)
 
 
 def test_band_of_nothing() -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from synthetic import episode_rows
 
-from pipeline.report.episodes import effective_episodes, read_episodes, summaries, typical_episode
+from pipeline.report.episodes import read_episodes, summaries, typical_episode
 from pipeline.statistics import wilson_interval
 from pipeline.tables import EPISODES, TableError, write_table
 
@@ -19,60 +19,50 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=EPISODES)
 
 
-def test_one_student_gets_wilson_and_normal_intervals() -> None:
+def test_one_student_gets_intervals_over_layouts() -> None:
     (found,) = summaries(table(episode_rows("T", "llm4teach", 0, [True] * 8 + [False] * 2)))
     assert found.success.mean == 0.8
-    assert (found.success.low, found.success.high) == pytest.approx(wilson_interval(8, 10))
+    assert (found.success.low, found.success.high) == pytest.approx(wilson_interval(8, 10, freedom=9))
     lengths = np.array([20, 21, 22, 23, 24, 20, 21, 22, 150, 150])
     assert found.length.mean == pytest.approx(lengths.mean())
-    assert found.length.high - found.length.mean == pytest.approx(1.959964 * lengths.std(ddof=1) / 10**0.5, rel=1e-6)
+    # t with 9 degrees of freedom
+    assert found.length.high - found.length.mean == pytest.approx(2.262157 * lengths.std(ddof=1) / 10**0.5, rel=1e-6)
     assert found.ends == {"success": 0.8, "death": 0.0, "timeout": 0.2}
     assert (found.episodes, found.layouts, found.seeds, found.seed_success) == (10, 10, (0,), (0.8,))
     assert found.metrics()["success_low"] == found.success.low
 
 
-def test_students_alike_on_the_same_layouts_are_worth_the_layouts_alone() -> None:
-    share = [True] * 90 + [False] * 10
-    alike = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, share)]
-    (found,) = summaries(table(alike))
-    # Layouts' means vary by 0.09 * 100/99 over 100 layouts; 300 independent episodes by 0.09 * 300/299 over 300.
-    assert found.effective == pytest.approx(300 * (0.09 / 299) / (0.09 / 99))
-    assert found.effective == pytest.approx(100, rel=0.01)
-    assert (found.success.low, found.success.high) == pytest.approx(wilson_interval(90, 100), abs=1e-3)
-    one = summaries(table(episode_rows("T", "llm4teach", 0, share)))[0]
-    assert found.length.high - found.length.low == pytest.approx(one.length.high - one.length.low)
-
-
-def test_students_that_fail_on_layouts_of_their_own_pool() -> None:
+def test_students_are_few_and_play_the_same_layouts() -> None:
     def failing(start: int) -> list[bool]:
         return [not start <= number < start + 10 for number in range(100)]
 
-    rows = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, failing(10 * seed))]
-    (pooled,) = summaries(table(rows))
-    assert pooled.effective == 300
-    assert (pooled.success.low, pooled.success.high) == pytest.approx(wilson_interval(270, 300))
+    of_their_own = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, failing(10 * seed))]
+    alike = [row for seed in range(3) for row in episode_rows("T", "llm4teach", seed, failing(0))]
+    (apart,), (same,) = summaries(table(of_their_own)), summaries(table(alike))
+    assert apart.success.mean == same.success.mean == 0.9
+    assert (apart.success.low, apart.success.high) == pytest.approx(wilson_interval(270, 300, freedom=2))
+    assert (same.success.low, same.success.high) == pytest.approx(wilson_interval(90, 100, freedom=2), abs=2e-3)
+    assert apart.length.high - apart.length.low < same.length.high - same.length.low
 
 
-def test_students_that_differ_widen_the_interval() -> None:
+def test_students_that_differ_widen_the_interval_and_their_range_is_told() -> None:
     apart = [
-        row for s, k in enumerate((80, 90, 100)) for row in episode_rows("T", "m", s, [True] * k + [False] * (100 - k))
+        row for s, k in enumerate((90, 100, 80)) for row in episode_rows("T", "m", s, [True] * k + [False] * (100 - k))
     ]
     (wide,) = summaries(table(apart))
     assert wide.success.mean == pytest.approx(0.9)
-    # Between seeds 0.1^2 / 3; of 300 independent episodes 0.9 * 0.1 / 299. So 300 episodes count for 27.09.
-    assert wide.effective == pytest.approx(300 * (0.09 / 299) / (0.01 / 3))
-    assert wide.success.low < wilson_interval(270, 300)[0]
-    assert wide.seed_success == pytest.approx((0.8, 0.9, 1.0))
+    assert wide.success.low < wilson_interval(270, 300, freedom=2)[0]
+    assert wide.seed_success == pytest.approx((0.9, 1.0, 0.8))
+    assert wide.worst_and_best == pytest.approx((0.8, 1.0))
+    assert summaries(table(apart[:100]))[0].worst_and_best is None
 
 
-def test_effective_episodes_where_nothing_varies() -> None:
-    assert effective_episodes(np.ones(30), np.repeat([0, 1, 2], 10), np.tile(np.arange(10), 3)) == 10
-    assert effective_episodes(np.array([1.0]), np.array([0]), np.array([7])) == 1
-
-
-def test_episodes_of_one_student_on_layouts_of_their_own_all_count() -> None:
-    values = np.random.default_rng(0).normal(size=50)
-    assert effective_episodes(values, np.zeros(50, int), np.arange(50)) == pytest.approx(50)
+def test_students_on_other_layouts_are_refused_and_a_layout_may_come_twice() -> None:
+    rows = episode_rows("T", "m", 0, [True] * 4) + episode_rows("T", "m", 1, [True] * 3)
+    with pytest.raises(TableError, match="T, m, sampled: seed 1 did not play all the 4 layouts"):
+        summaries(table(rows))
+    (twice,) = summaries(table(2 * episode_rows("T", "m", 0, [True, False])))
+    assert (twice.success.mean, twice.episodes, twice.layouts) == (0.5, 4, 2)
 
 
 def test_groups_by_task_method_and_acting() -> None:

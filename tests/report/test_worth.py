@@ -1,4 +1,4 @@
-"""What the teacher is worth in words: every case of reached, not reached and not run."""
+"""What the teacher is worth: every case of reached, not reached, reached at once and not run."""
 
 from __future__ import annotations
 
@@ -11,117 +11,118 @@ from synthetic import params, ramp, write_trial
 
 from pipeline.experiments.experiment import experiments
 from pipeline.report.published_results import published_results
-from pipeline.report.trials import TrialGroup, read_trials
-from pipeline.report.worth import Ratio, Reach, Worth, uniform_in_words, worth_in_words, worths
+from pipeline.report.trials import read_trials
+from pipeline.report.worth import Ratio, Reach, Worth, worth_in_words, worths
 
 NEVER = math.inf
+TASKS = ("SimpleDoorKey", "LavaDoorKey")
 
 
 def reach(*thousands: float, earliest: float = 0.0) -> Reach:
     """Students that get to the level after so many thousands of steps; all run for 3M."""
     steps = 1000 * np.array(thousands)
-    return Reach(steps, steps / 1e5, 3e6, earliest)
+    return Reach(steps, np.full(len(steps), 3e6), earliest)
 
 
-def row(
-    own: Reach | None, baseline: Reach | None = None, options: Reach | None = None, **ratios: Ratio | None
-) -> Worth:
-    reaches = {"llm4teach": own, "rl": baseline, "hierarchical": options}
-    present = {name: each for name, each in reaches.items() if each}
-    return Worth("T", "egocentric", "the paper’s 90.0%", 0.9, present, {k: r for k, r in ratios.items() if r}, {})
-
-
-OWN, SLOW = reach(100, 100, 100), reach(500, 500, 500)
-
-
-def conclusion(baseline: Ratio | None, options: Ratio | None, own: Reach = OWN) -> str:
-    (sentence,) = worth_in_words(
-        [row(own, SLOW if baseline else None, SLOW if options else None, rl=baseline, hierarchical=options)]
-    )
-    return sentence
-
-
-def test_what_the_language_model_saves_is_a_share_of_what_the_teacher_saves() -> None:
-    # LLM4Teach 1, options 2, RL 5: of the 4 saved 1 is the model's own. Ends: (1.5 - 1) / (6 - 1), (2.5 - 1) / (4 - 1).
-    assert conclusion(Ratio(5, 4, 6), Ratio(2, 1.5, 2.5)) == (
-        "T, network egocentric: to the paper’s 90.0%, RL needs 5.0 times (4.0 to 6.0) the steps of LLM4Teach; with "
-        "the same options but no language model (hierarchical) it takes 2.0 times (1.5 to 2.5) the steps: so of the "
-        "steps that the teacher saves, the language model’s own answers account for about 25% (from the ends of both "
-        "intervals: 10% to 50%)."
-    )
+def found(data: Path) -> list[Worth]:
+    done = {marker.parent for marker in (data / "paper").glob("*/*/*/*/trial.json")}
+    return worths(read_trials(data / "paper", experiments(params()), TASKS, done), published_results())
 
 
 @pytest.mark.parametrize(
-    ("baseline", "options", "words"),
+    ("own", "other", "words", "verdict"),
     [
-        (Ratio(5, 4, 6), Ratio(0.8, 0.7, 0.9), "so the options alone save more, and the language model’s own answers"),
-        (Ratio(5, 4, 6), Ratio(1.1, 0.9, 1.4), "so the options alone may well save as much, and no saved step"),
-        (Ratio(5, 4, 6), Ratio(6, 5, 7), "account for all: the options alone are no faster than RL."),
-        (Ratio(5, 4, 6), Ratio(NEVER, 30, NEVER), "so the options alone don’t get there within 3.00M steps"),
-        (Ratio(NEVER, 11, NEVER), Ratio(2, 1.5, 2.5), "account for at most 10%."),
-        (
-            Ratio(NEVER, 2, NEVER),
-            Ratio(2, 1.5, 2.5),
-            "account for a part that the length of RL’s training leaves open.",
-        ),
-        (Ratio(1.1, 0.9, 1.4), Ratio(0.5, 0.4, 0.6), "so it is not clear that the teacher saves any steps."),
-        (Ratio(5, 4, 6), None, "(hierarchical) were not run: so what part of it"),
-        (None, Ratio(2, 1.5, 2.5), "RL was not run; with"),
-        (None, Ratio(2, 1.5, 2.5), "do save steps, but without RL one can’t say which part."),
+        (reach(100, 100, 110, 110, 120), reach(300, 310, 320, 330, 330), "2.7 to 3.3", "more"),
+        (reach(300, 310, 320, 330, 330), reach(100, 100, 110, 110, 120), "0.3 to 0.4", "fewer"),
+        (reach(100, 110, 120, 130, 140), reach(100, 115, 120, 130, 140), "0.8 to 1.3", "can’t be told"),
+        (reach(100, 100, 100, 100, 100), reach(300, 300, NEVER, NEVER, NEVER), "at least 3.0", "more"),
+        (reach(*[NEVER] * 5), reach(*[300] * 5), "at most 0.1", "fewer"),
+        (reach(*[NEVER] * 5), reach(*[NEVER] * 5), "any", "can’t be told"),
+        (reach(*[100] * 5, earliest=100_000), reach(*[300] * 5), "at least 3.0", "more"),
+        (reach(*[100] * 5, earliest=100_000), reach(*[100] * 5, earliest=100_000), "any", "can’t be told"),
+        (reach(100, 100, 100), reach(300, 300, 300), "any", "can’t be told"),  # three of each allow no 95%
     ],
 )
-def test_every_case_has_its_conclusion(baseline: Ratio | None, options: Ratio | None, words: str) -> None:
-    assert words in conclusion(baseline, options)
+def test_the_interval_of_a_ratio_is_its_verdict(own: Reach, other: Reach, words: str, verdict: str) -> None:
+    row = Worth("T", "egocentric", "99.0%", 0.99, {"llm4teach": own, "rl": other})
+    assert (row.ratios["rl"].words, row.ratios["rl"].verdict) == (words, verdict)
 
 
-def test_a_level_that_is_reached_as_soon_as_can_be_seen_gives_lower_bounds() -> None:
-    early = reach(100, 90, 100, earliest=90_000)
-    sentence = conclusion(Ratio(5, 4, 6), Ratio(2, 1.5, 2.5), early)
-    assert "RL needs at least 5.0 times" in sentence
-    assert "it takes at least 2.0 times" in sentence
-    assert "account for at least about 25%" in sentence
-    # If LLM4Teach needed no steps at all, the share would be 2 of RL's more than 10.
-    assert "at most 20%." in conclusion(Ratio(NEVER, 10, NEVER), Ratio(2, 1.5, 2.5), early)
-    assert "save more" not in conclusion(Ratio(5, 4, 6), Ratio(0.8, 0.7, 0.9), early)
+def test_without_llm4teach_there_is_no_ratio() -> None:
+    assert Worth("T", "map", "99.0%", 0.99, {"rl": reach(5)}).ratios == {}
 
 
-def test_without_llm4teach_or_where_it_does_not_get_there() -> None:
-    assert worth_in_words([row(None, SLOW)]) == [
-        "T, network egocentric: LLM4Teach was not run, so nothing can be said of its teacher."
-    ]
-    assert worth_in_words([row(reach(NEVER, NEVER, 5), SLOW)]) == [
-        "T, network egocentric: the paper’s 90.0% is more than LLM4Teach gets to: not reached within 3.00M steps (1 of "
-        "3 students did); RL: 0.50M steps, 5.0 s."
+def test_ratios_at_their_edges() -> None:
+    assert [Ratio(*ends).verdict for ends in ((1.0, 2.0), (1.01, 2.0), (0.5, 1.0), (0.5, 0.99))] == [
+        "can’t be told",
+        "more",
+        "can’t be told",
+        "fewer",
     ]
 
 
-def test_too_few_students_get_figures_but_no_conclusion() -> None:
-    (sentence,) = worth_in_words([row(OWN, reach(500), SLOW, rl=Ratio(5, 5, 5), hierarchical=Ratio(5, 5, 5))])
-    assert sentence.endswith("too few students for a conclusion (3 of llm4teach, 1 of rl, 3 of hierarchical).")
+def test_the_median_and_the_range() -> None:
+    assert reach(20, 20, 20).words == "20K"
+    assert reach(10, 20, 40).words == "20K (10K–40K)"
+    assert reach(10, 20, 40, NEVER).words == "40K (10K–never, 3 of 4 get there)"  # the upper of the two in the middle
+    assert reach(NEVER, NEVER).words == "never"
 
 
-def groups(data: Path) -> list[TrialGroup]:
-    done = {marker.parent for marker in (data / "paper").glob("*/*/*/*/trial.json")}
-    return read_trials(data / "paper", experiments(params()), {"LavaDoorKey": 150}, done)
+def test_worth_is_read_from_the_trials(tmp_path: Path) -> None:
+    for seed in range(5):
+        write_trial(tmp_path, "methods", "llm4teach", "SimpleDoorKey", seed, success=ramp(5, 40))
+        write_trial(tmp_path, "methods", "rl", "SimpleDoorKey", seed, method="rl", success=ramp(25, 120))
+        slow = ramp(12, 40) if seed == 0 else ramp(40, 40)
+        write_trial(tmp_path, "methods", "hierarchical", "SimpleDoorKey", seed, method="hierarchical", success=slow)
+    paper, high = found(tmp_path)
+    assert (paper.task, paper.network, paper.goal, high.goal) == (
+        "SimpleDoorKey",
+        "egocentric",
+        "the paper’s 96.4%",
+        "99.0%",
+    )
+    assert paper.reaches["llm4teach"].words == "10K"
+    assert (paper.ratios["rl"].words, paper.ratios["rl"].verdict) == ("3.0 to 3.0", "more")
+    assert paper.reaches["hierarchical"].words == "never (17K–never, 1 of 5 get there)"
+    assert paper.ratios["hierarchical"].words == "at least 1.7"
+    assert worth_in_words([paper, high]) == (
+        "More or fewer steps than LLM4Teach, where that can be told: RL: more in 2 of 2; Hierarchical RL: more "
+        "in 2 of 2."
+    )
 
 
-def test_the_earliest_step_is_the_end_of_the_first_window_after_warm_up(tmp_path: Path) -> None:
-    for seed in range(3):
-        write_trial(tmp_path, "methods", "llm4teach", "LavaDoorKey", seed, success=ramp(0))
-    found = worths(groups(tmp_path), published_results())
-    # Ten environments take 1500 steps for a whole episode each; the five iterations after that end at 6000.
-    assert found[0].reaches["llm4teach"].earliest == 6000
-    assert found[0].at_least
-    assert len(worth_in_words(found)) == 1  # one sentence for both levels
+def test_what_comes_before_any_level_can_be_seen_is_a_bound(tmp_path: Path) -> None:
+    unknown = [float("nan")] * 2
+    for seed in range(5):
+        write_trial(tmp_path, "methods", "llm4teach", "LavaDoorKey", seed, success=[*unknown, *ramp(0)])
+        write_trial(tmp_path, "methods", "rl", "LavaDoorKey", seed, method="rl", success=ramp(9))
+    row = found(tmp_path)[0]
+    assert row.reaches["llm4teach"].earliest == 7000  # five iterations after the two in which no episode counts
+    assert row.ratios["rl"].words == "at least 2.0"
 
 
-def test_uniform_options_are_told_beside_the_labels(tmp_path: Path) -> None:
-    for seed in range(3):
+def test_the_options_alone_stand_beside_the_methods(tmp_path: Path) -> None:
+    """The experiment that makes labels ever noisier ends with labels that say nothing."""
+    for seed in range(5):
         write_trial(tmp_path, "noise", "0%", "LavaDoorKey", seed, success=ramp(5))
-    assert uniform_in_words(groups(tmp_path)) == []
-    for seed in range(3):
-        write_trial(tmp_path, "noise", "100%", "LavaDoorKey", seed, success=ramp(20), evaluated=0.9)
-    (sentence,) = uniform_in_words(groups(tmp_path))
-    assert sentence.startswith("LavaDoorKey, network egocentric: a teacher that advises every option that can start")
-    assert "leads to 90% in training after 25K steps and 90.0% (" in sentence
-    assert "; with the language model’s labels 90% in training after 10K steps and 100.0%" in sentence
+        write_trial(tmp_path, "noise", "100%", "LavaDoorKey", seed, success=ramp(3))
+    assert found(tmp_path) == []
+    for seed in range(5):
+        write_trial(tmp_path, "methods", "llm4teach", "LavaDoorKey", seed, success=ramp(15))
+    rows = found(tmp_path)
+    assert list(rows[0].reaches) == ["llm4teach", "uniform"]
+    assert (rows[0].ratios["uniform"].words, rows[0].ratios["uniform"].verdict) == ("0.4 to 0.4", "fewer")
+    assert worth_in_words(rows).endswith("told: Options alone: fewer in 2 of 2.")
+
+
+def test_what_can_t_be_told_is_neither_more_nor_fewer() -> None:
+    same = Worth("T", "map", "99.0%", 0.99, {"llm4teach": reach(1, 2, 3), "rl": reach(1, 2, 3)})
+    assert worth_in_words([same]).endswith("RL: in none of 1.")
+    assert worth_in_words([]) == ""
+
+
+def test_what_is_judged_has_students_enough_for_an_interval() -> None:
+    wanted = [(experiment.name, experiment.seeds) for experiment in experiments(params())]
+    for name, seeds in [*wanted, ("params.yaml", params().seeds)]:
+        row = Worth("T", "map", "99.0%", 0.99, {"llm4teach": reach(*[1] * seeds), "rl": reach(*[3] * seeds)})
+        assert row.ratios["rl"].verdict == "more", name
