@@ -19,6 +19,7 @@ from benchmarks.measure import chosen_tasks, common_options, in_words, median, p
 from benchmarks.training import iterations, read_params, warm_up
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.params import Params
+from pipeline.report.comparison import percent
 from pipeline.tasks.base import get_task
 
 ACTING = ("sampled", "argmax")
@@ -69,9 +70,9 @@ def main() -> None:
         for acting in ACTING:
             spread = [
                 in_words([run[acting][figure] for run in runs], form)
-                for figure, form in zip(FIGURES, (".1%", ".1f", ".2f"), strict=True)
+                for figure, form in zip(FIGURES, (percent, ".1f", ".2f"), strict=True)
             ]
-            rows.append([name, acting, f"{means[acting]['success']:.2%}", *spread, in_words(rates)])
+            rows.append([name, acting, percent(means[acting]["success"]), *spread, in_words(rates)])
     report(("task", "acting", "mean success", "success", "length", "return", "steps/s"), rows, results, args.json)
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,10 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(float("inf") if value != value else value for value in values)
 
 
-def in_words(values: Sequence[float], form: str = ",.0f") -> str:
-    """Median and spread: `12 (11–14)`."""
-    middle, low, high = (format(value, form) for value in (median(values), min(values), max(values)))
+def in_words(values: Sequence[float], form: str | Callable[[float], str] = ",.0f") -> str:
+    """Median and spread: `12 (11–14)`, each written by a format or a function."""
+    written = form if callable(form) else lambda value: format(value, form)
+    middle, low, high = (written(value) for value in (median(values), min(values), max(values)))
     return f"{middle} ({low}–{high})"
 
 

@@ -34,6 +34,7 @@ import numpy as np
 from benchmarks.measure import chosen_tasks, common_options, in_words, median, published_instructions, report
 from benchmarks.training import iterations, read_params, warm_up
 from pipeline.evaluation import evaluate_student, evaluation_layouts
+from pipeline.report.comparison import percent
 from pipeline.report.published_results import published_results
 from pipeline.statistics import wilson_interval
 from pipeline.student.make import make_student
@@ -127,13 +128,13 @@ def measure(name: str, args: argparse.Namespace) -> tuple[dict[str, Any], list[s
     reached = [run for run in runs if run["reached"]]
     line = [
         name,
-        f"{target:.1%}",
+        percent(target),
         f"{len(reached)} of {len(runs)}",
         f"{sum(run['confirmed'] for run in reached)} of {len(runs)}",
         in_words(figures["seconds"], ".2f"),
         "-" if args.no_cold else f"{cold:.1f}",
     ]
-    forms = {"env_steps": ",.0f", **dict.fromkeys(LOOKS, ".1%"), "evaluation_seconds": ".2f"}
+    forms = {"env_steps": ",.0f", **dict.fromkeys(LOOKS, percent), "evaluation_seconds": ".2f"}
     return result, [*line, *(in_words(figures[figure], form) for figure, form in forms.items())]
 
 

@@ -29,6 +29,7 @@ from benchmarks.measure import chosen_tasks, common_options, published_instructi
 from benchmarks.training import iterations, read_params
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.experiments.experiment import Variant, applied, experiments
+from pipeline.report.comparison import percent
 from pipeline.student.make import make_over_teachers
 from pipeline.tasks.base import get_task
 
@@ -124,9 +125,9 @@ def main() -> None:
         tried.sort(key=lambda one: -one["score"])
         results.append({"method": method, "settings": tried})
         for one in tried:
-            figures = [f"{one[task]['training']:.1%} / {one[task]['validation']:.1%}" for task in tasks]
+            figures = [f"{percent(one[task]['training'])} / {percent(one[task]['validation'])}" for task in tasks]
             values = [f"{one[key]:g}" for key in settings[0]]
-            rows.append([method, *values, f"{one['score']:.2%}", *figures])
+            rows.append([method, *values, percent(one["score"]), *figures])
     report(
         ("method", *settings[0], "score", *(f"{task}: training / validation" for task in tasks)),
         rows,

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipeline.evaluation import evaluate_student, evaluate_teacher, evaluation_layouts
 from pipeline.files import write_bytes
 from pipeline.params import Params, ParamsError
+from pipeline.report.comparison import percent, span
 from pipeline.report.episodes import summaries
 from pipeline.student.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
@@ -98,8 +99,9 @@ def layout_seeds(words: str) -> np.ndarray:
 def in_words(who: str, metrics: dict[str, Any]) -> list[str]:
     """The metrics, a line per way of acting."""
     return [
-        f"{who}, {acting}: success {values['success']:.1%} ({values['success_low']:.1%} to "
-        f"{values['success_high']:.1%}), length {values['length']:.1f}, return {values['return']:.2f}"
+        f"{who}, {acting}: success {percent(values['success'])} "
+        f"({span(values['success_low'], values['success_high'])}), length {values['length']:.1f}, "
+        f"return {values['return']:.2f}"
         for acting, values in metrics.items()
     ]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from pipeline.experiments.experiment import experiments
 from pipeline.experiments.trial import done_trials
 from pipeline.params import Params
 from pipeline.report.analysis import read_analysis
-from pipeline.report.comparison import Comparison, interval, metrics, percent, said, table_rows
+from pipeline.report.comparison import Comparison, by_student, interval, metrics, percent, said, table_rows
 from pipeline.report.episodes import read_episodes, typical_episode
 from pipeline.report.films import film
 from pipeline.report.gallery import gallery
@@ -46,8 +47,7 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
         shutil.rmtree(out / folder, ignore_errors=True)
     wanted = experiments(params) if with_paper else ()
     done = done_trials(wanted, params, root)
-    horizons = {name: get_task(name).horizon for name in params.tasks}
-    groups = read_trials(data / "paper", wanted, horizons, done)
+    groups = read_trials(data / "paper", wanted, params.tasks, done)
     tasks = []
     for name in params.tasks:
         print(f"report: {name}: tables and figures", file=sys.stderr)
@@ -79,7 +79,7 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
         writer.writerows(rows)
     (out / "summary.json").write_text(json.dumps(metrics(comparisons), indent=2) + "\n")
     with (out / TABLE).open("w", encoding="utf-8") as file:
-        Console(file=file, width=116).print(_table(comparisons))
+        Console(file=file, width=200).print(_table(comparisons))  # so wide that nothing is cut off
     if not quiet:
         print(summary(root, with_paper))
     return page
@@ -122,21 +122,25 @@ def summary(root: Path = Path("."), with_paper: bool = False) -> str:
 
 
 def _table(comparisons: list[Comparison]) -> Table:
-    """Paper and ours, acting by sampling."""
-    table = Table(title="length / return / success, over held-out layouts", title_justify="left")
-    for title in ("task", "method", "paper", "ours", "95% interval", ""):
+    """Paper and ours, acting by sampling; plain enough to be copied into a text."""
+    table = Table(
+        title="length / return / success, over held-out layouts", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for title in ("task", "method", "paper", "ours", "95% interval", "by student", ""):
         table.add_column(title, justify="left" if title in ("task", "method", "") else "right", no_wrap=True)
+    shown = ""
     for row in comparisons:
         paper, ours = row.published, row.main
+        task, shown = "" if row.task == shown else escape(row.task), row.task
         table.add_row(
-            escape(row.task),
+            task,
             row.title,
             f"{paper.length:.1f} / {paper.episode_return:.2f} / {percent(paper.success)}" if paper else "",
             f"{ours.length.mean:.1f} / {ours.episode_return.mean:.2f} / {percent(ours.success.mean)}"
             if ours
             else "not run",
             interval(ours.success) if ours else "",
+            by_student(ours) if ours else "",
             said(row.method, row.mark),
-            end_section=row.method == "llm4teach",
         )
     return table

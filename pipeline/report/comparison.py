@@ -78,15 +78,30 @@ def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: Publi
 
 
 def percent(share: float) -> str:
-    """A share with one decimal, with two where one would hide what is left (above 99.5%), never rounded up to 100%."""
-    if 0.995 < share < 1:
-        return f"{min(share * 100, 99.99):.2f}%"
-    return f"{share * 100:.1f}%"
+    """A share in percent, the one way that it is printed: one decimal, and two within half a point of 0 and 100%.
+
+    Only what is exactly all or nothing is `100%` or `0%`.
+    """
+    points = round(100 * share, 9)
+    if points in (0, 100):
+        return f"{points:.0f}%"
+    return f"{points:.1f}%" if 0.5 <= points <= 99.5 else f"{min(max(points, 0.01), 99.99):.2f}%"
+
+
+def span(low: float, high: float) -> str:
+    """Two shares, the ends of an interval or of a range: `97.3–98.8%`, or one where they print the same."""
+    ends = percent(low), percent(high)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].rstrip('%')}–{ends[1]}"
 
 
 def interval(estimate: Estimate) -> str:
-    """A share's 95% interval in percent: `97.3–98.8%`."""
-    return f"{percent(estimate.low).rstrip('%')}–{percent(estimate.high)}"
+    """A share's 95% interval."""
+    return span(estimate.low, estimate.high)
+
+
+def by_student(summary: Summary) -> str:
+    """The range of the students' success; empty if there are not several."""
+    return span(*summary.worst_and_best) if summary.worst_and_best else ""
 
 
 def verdict(row: Comparison, published: PublishedResults) -> str:
@@ -127,6 +142,8 @@ def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
                     "students": len(ours.seeds) if ours else "",
                     "episodes": ours.episodes if ours else "",
                     **_columns("success", ours.success if ours else None),
+                    "success_worst": ours.worst_and_best[0] if ours and ours.worst_and_best else "",
+                    "success_best": ours.worst_and_best[1] if ours and ours.worst_and_best else "",
                     **_columns("return", ours.episode_return if ours else None),
                     **_columns("length", ours.length if ours else None),
                     "death": ours.ends["death"] if ours else "",

@@ -110,7 +110,7 @@ def learning_curves(
 
 
 def draw_band(axes: Axes, course: Band, name: str, colour: str, style: Any) -> None:
-    """Several seeds: each as a thin line, their interquartile mean as a thick one, and its interval."""
+    """Several students: each as a thin line, their mean as a thick one, and its interval."""
     axes.plot(course.x, course.each.T, color=colour, linewidth=0.7, alpha=0.45)
     axes.fill_between(course.x, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
     label = f"{name} ({_seeds(len(course.each))})"
@@ -158,7 +158,7 @@ def teacher_share(directory: Path, task: str, curves: Sequence[Curve]) -> Drawin
         above.set_xlabel("")
         below.set_xlim(0, max(curve.env_steps[-1] for curve in taught))
 
-    missed = "not logged" if misses is None else f"{float(np.mean(misses.mean)):.2%} on average"
+    missed = "not logged" if misses is None else f"{percent(float(np.mean(misses.mean)))} on average"
     later = "never reaches zero" if leaves is None else f"is zero from {amount(leaves, 'env_steps')} steps on"
     first = max(float(curve.teacher_weight[0]) for curve in taught)
     caption = f"λ starts at {first:g} and {later}. Steps in states without a label: {missed}."
@@ -182,10 +182,10 @@ def amount(x: float, axis: Axis) -> str:
 
 
 def _course_in_words(method: str, course: Band, axis: Axis, paper: float | None) -> str:
-    """Where a method's mean reaches the paper’s level, and where it ends."""
+    """Where a method's mean reaches the paper’s level, and how training ends."""
     title = METHOD_TITLES.get(method, method)
     unit = " steps" if axis == "env_steps" else ""
-    ends = f"ends at {percent(float(course.mean[-1]))} after {amount(course.end, axis)}{unit}."
+    ends = f"ends at {percent(course.final)}."
     if paper is None:
         return f"{title} {ends}"
     reached = course.reaches(paper)

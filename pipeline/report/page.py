@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
+
+from markupsafe import Markup
+from PIL import Image
 
 from pipeline.params import Params
 from pipeline.report.analysis import ERROR_WORDS, Analysis, departures_in_words
-from pipeline.report.comparison import BESIDE, Mark, interval, percent, verdict
+from pipeline.report.comparison import BESIDE, Mark, by_student, interval, percent, span, verdict
 from pipeline.report.figures import amount
 from pipeline.report.labels import SHOWN
 from pipeline.report.paper_report import PaperReport
 from pipeline.report.published_results import METHOD_TITLES, PublishedResults, published_results
 from pipeline.report.runs import Students, versions
 from pipeline.report.task_report import TaskReport
+from pipeline.report.worth import TITLES, worth_in_words
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
@@ -26,12 +31,12 @@ def render(
     """The page as HTML, with the experiments and analyses or without."""
     published = published_results()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(percent=percent, interval=interval, data_uri=data_uri, amount=amount, number=number)
+    written = (percent, span, interval, by_student, amount, number, data_uri, still, size)
+    environment.filters.update({function.__name__: function for function in written})
     return environment.get_template("template.html").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         params=params,
@@ -46,6 +51,8 @@ def render(
         shown=SHOWN,
         error_words=ERROR_WORDS,
         departures_in_words=departures_in_words,
+        worth_titles=TITLES,
+        worth_in_words=worth_in_words,
         what_was_run=what_was_run(params, tasks),
         outcome=outcome(tasks),
         verdicts={task.name: verdict(task.headline, published) for task in tasks if task.headline},
@@ -60,7 +67,25 @@ def number(value: float) -> str:
 
 def data_uri(path: Path) -> str:
     """A picture as a `data:` URI."""
-    return f"data:{MEDIA_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return _uri(MEDIA_TYPES[path.suffix], path.read_bytes())
+
+
+def _uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def still(path: Path) -> str:
+    """A film's first frame as a `data:` URI: what is shown while it pauses."""
+    content = BytesIO()
+    with Image.open(path) as film:
+        film.save(content, "PNG", optimize=True)
+    return _uri("image/png", content.getvalue())
+
+
+def size(path: Path) -> str:
+    """A picture's size as attributes, so that the page is laid out before it loads, and links meet their targets."""
+    with Image.open(path) as picture:
+        return Markup('width="{}" height="{}"').format(*picture.size)
 
 
 def what_was_run(params: Params, tasks: Sequence[TaskReport]) -> str:
@@ -119,7 +144,7 @@ def outcome(tasks: Sequence[TaskReport]) -> str:
 
 def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedResults) -> list[str]:
     """What a careful reader should hold against these figures."""
-    several = any(len(group.seeds) > 1 for task in tasks for group in task.students)
+    students = [len(group.seeds) for task in tasks for group in task.students]
     methods = {row.method for task in tasks for row in task.comparisons if row.main}
     egocentric = params.train.network == "egocentric"
     notes = [
@@ -130,13 +155,14 @@ def caveats(params: Params, tasks: Sequence[TaskReport], published: PublishedRes
         f"The paper gives no intervals. Its figures are means over {published.episodes} runs, which leaves one to two "
         "points of chance around a success of 95%; the marks take them as exact.",
     ]
-    if several:
+    if students and min(students) > 1:
         notes.append(
-            "Success over several students pools their episodes, and widens Wilson’s interval by the design effect: "
-            "students may differ more than chance would have them, and all play the same layouts. Few seeds say little "
-            "about the next one; the shaded bands of the curves, a bootstrap over seeds, show their spread more than "
-            "certainty."
+            "Intervals are for new students on new layouts. They take into account that students are few (Student’s t) "
+            "and may differ, and that all play the same layouts. Where no episode fails, layouts count once. If one "
+            "student in many fails altogether, so few can’t show it."
         )
+    elif students:
+        notes.append("The interval of a single student is for new layouts only: it says nothing of the next student.")
     if egocentric:
         notes.append(
             "These students see the remembered map from where they stand (network “egocentric”), which the paper’s did "

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from synthetic import episode_rows
 
-from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, said, table_rows, verdict
+from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, said, span, table_rows, verdict
 from pipeline.report.episodes import Estimate, Summary, summaries
 from pipeline.report.published_results import published_results
 from pipeline.tables import EPISODES
@@ -36,10 +36,12 @@ def test_a_perfect_score_matches_a_perfect_score() -> None:
     assert mark(summary("SimpleDoorKey", "llm", 990).success, 1.0) is Mark.MISS
 
 
-def test_percent_never_rounds_up_to_a_perfect_score() -> None:
-    shares = {1.0: "100.0%", 0.99996: "99.99%", 0.9996: "99.96%", 0.995: "99.5%", 0.5: "50.0%", 0.0: "0.0%"}
+def test_percent_has_two_decimals_near_the_ends_and_never_rounds_up_to_all_or_nothing() -> None:
+    shares = {1.0: "100%", 0.99996: "99.99%", 0.9996: "99.96%", 0.995: "99.5%", 0.5: "50.0%"}
+    shares |= {0.0051: "0.5%", 0.0004: "0.04%", 0.00001: "0.01%", 0.0: "0%"}
     assert [percent(share) for share in shares] == list(shares.values())
-    assert interval(Estimate(0.5, 0.25, 1.0)) == "25.0–100.0%"
+    assert interval(Estimate(0.5, 0.25, 1.0)) == "25.0–100%"
+    assert span(0.7, 0.70001) == "70.0%"
 
 
 def test_published_figures_are_the_papers() -> None:

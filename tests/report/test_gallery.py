@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from synthetic import params
 from test_analysis import TASK, failing, paper_report, section, write_results
 
@@ -24,7 +25,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def film(_task: Any, _act: Any, layout: int, path: Path) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"GIF89a")
+        Image.new("P", (40, 20)).save(path)
         return {"success": layout == 7, "length": 150, "return": 0.0}
 
     def replayed(_task: Any, _student: Any, _layouts: Any, wanted: list[int], *_: Any) -> dict[int, list[int]]:

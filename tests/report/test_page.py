@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from synthetic import HOSTILE, params, write_evaluation, write_labels, write_student
 
 from pipeline.report.published_results import published_results
@@ -135,13 +139,72 @@ def test_the_files_beside_the_page(page_path: Path) -> None:
 
 def test_page_table_and_files_say_the_same_of_a_baseline(page_path: Path) -> None:
     (line,) = [line for line in (page_path.parent / "table.txt").read_text().splitlines() if "LLM alone" in line]
-    assert line.split("│")[-2].strip() == "level"
+    assert line.split()[-1] == "level"
     page = Page(page_path.read_text())
     assert "● level" in page.text
     assert (
         json.loads((page_path.parent / "summary.json").read_text())["SimpleDoorKey"]["llm"]["sampled"]["mark"]
         == "level"
     )
+
+
+def test_the_table_is_whole_and_tells_the_interval_and_the_students_range(page_path: Path) -> None:
+    text = (page_path.parent / "table.txt").read_text()
+    assert "…" not in text
+    (line,) = [line for line in text.splitlines() if "LLM4Teach" in line]
+    # Two students of 200 episodes each, of which none fails: z^2 / (200 + z^2) = 1.9% below.
+
+    assert line.split()[-3:] == ["98.1–100%", "100%", "beat"]
+    assert [line.split()[0] for line in text.splitlines()[4:8]] == ["SimpleDoorKey", "Hierarchical", "RL,", "LLM4Teach"]
+    with (page_path.parent / "table.csv").open(newline="") as file:
+        teacher, *_, student, _ = csv.DictReader(file)
+    assert (student["success_worst"], student["success_best"]) == ("1.0", "1.0")
+    assert teacher["success_worst"] == teacher["success_best"] == ""
+
+
+def test_pictures_keep_their_place_before_they_are_loaded(page_path: Path) -> None:
+    """Otherwise the page grows while it is read, and links land short of their targets."""
+    images = [attrs for tag, attrs in Page(page_path.read_text()).tags if tag == "img"]
+    assert len(images) == 3 + 2 * 2  # curves and the teacher's share; films and their stills
+    for attrs in images:
+        with Image.open(BytesIO(b64decode((attrs["src"] or "").partition(",")[2]))) as picture:
+            assert (attrs["width"], attrs["height"]) == tuple(map(str, picture.size))
+    assert "height: auto" in page_path.read_text()  # where a picture is shown smaller, its height follows
+
+
+def test_a_film_can_be_paused_without_a_script(page_path: Path) -> None:
+    html = page_path.read_text()
+    tags = Page(html).tags
+    switches = [attrs for tag, attrs in tags if tag == "input"]
+    labels = [attrs["for"] for tag, attrs in tags if tag == "label"]
+    assert (
+        [switch["id"] for switch in switches] == labels == ["film-SimpleDoorKey-student", "film-SimpleDoorKey-teacher"]
+    )
+    films = [attrs for tag, attrs in tags if tag == "img" and attrs.get("class") in ("moving", "still")]
+    for moving, still in zip(films[::2], films[1::2], strict=True):
+        assert (moving["class"], still["class"]) == ("moving", "still")
+        frames = [Image.open(BytesIO(b64decode((each["src"] or "").partition(",")[2]))) for each in (moving, still)]
+        assert [getattr(frame, "n_frames", 1) > 1 for frame in frames] == [True, False]
+        first, shown = (np.asarray(frame.convert("RGB")) for frame in frames)
+        assert (first == shown).all()
+    style = " ".join(html.split("<style>")[1].split("</style>")[0].split())
+    assert ".switch:checked ~ .moving" in style.split("@media (prefers-reduced-motion")[0].partition("display: none")[0]
+    reduced = style.split("@media (prefers-reduced-motion: reduce) {")[1].split("} }")[0]
+    assert reduced.index(".player .moving") < reduced.index("display: none")  # who wants less motion starts the film
+
+
+def test_our_success_stands_first_so_that_it_is_seen_on_a_narrow_screen(page_path: Path) -> None:
+    card = page_path.read_text().split('<article class="card">')[1]
+    assert card.split("<h3>")[1].startswith("SimpleDoorKey</h3>")  # no mark beside a name that fills the line
+    rows = page_path.read_text().split('<table class="results">')[1].split("</table>")[0].split("<tr")
+    (ours,) = [row for row in rows if "LLM4Teach" in row]
+    cells = [" ".join(cell.split("</td>")[0].split(">", 1)[1].split()) for cell in ours.split("<td")[1:]]
+    assert cells[:4] == [
+        "<b>100%</b><br><small>98.1–100%</small>",
+        "96.4%",
+        '<span class="mark beat">▲ beat</span>',
+        "100%",
+    ]
 
 
 def test_a_second_report_is_the_same_and_prints_the_table(page_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

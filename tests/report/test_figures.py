@@ -1,0 +1,38 @@
+"""What figures say in words: the same of one run, whichever axis it is drawn against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from synthetic import write_student
+
+from pipeline.report.curves import Curve, find_curves
+from pipeline.report.figures import learning_curves, teacher_leaves
+
+
+def leaving(seed: int, iteration: int) -> Curve:
+    """A student whose teacher leaves after so many of ten iterations of 100 steps, half a second each."""
+    steps, weight = np.arange(1, 11) * 100.0, (np.arange(10) < iteration) * 1.0
+    return Curve(seed, steps, steps / 200, np.ones(10), np.ones(10), weight, np.zeros(10))
+
+
+def test_the_teacher_leaves_where_it_leaves_the_median_student() -> None:
+    curves = [leaving(0, 2), leaving(1, 3), leaving(2, 9)]
+    assert teacher_leaves(curves, "env_steps") == 400
+    assert teacher_leaves(curves, "seconds") == 2
+    assert teacher_leaves([*curves, leaving(3, 10)], "env_steps") == 400  # one whose teacher stays has no say
+    assert teacher_leaves([leaving(0, 10)], "env_steps") is None
+
+
+def test_captions_of_one_run_agree(tmp_path: Path) -> None:
+    for seed in (0, 1, 2):  # they differ in how long an iteration takes
+        write_student(tmp_path, "T", "llm4teach", seed, rate=0.03)
+    curves = {"llm4teach": find_curves(tmp_path / "students/T/llm4teach")}
+    by_steps, by_seconds = (learning_curves(tmp_path, "T", axis, curves, 0.5) for axis in ("env_steps", "seconds"))
+    assert by_steps
+    assert by_seconds
+    ends = [drawing.caption.split(" and ends at ")[1].split(". ")[0] for drawing in (by_steps, by_seconds)]
+    assert ends[0] == ends[1] != ""
+    assert " steps and" in by_steps.caption
+    assert " s and" in by_seconds.caption
