@@ -12,7 +12,7 @@ four channels: so what each one adds through each of the nine places of the kern
 | maps | uint8[rows, 10, 10, 4] | object, colour, state and the agent's direction in each cell |
 | kinds | uint8[m, 4] | the combinations that occur; the first stands for the padding |
 | shown | uint16[n, 12, 12] | the number in `kinds` of what each cell shows; the outermost ones are padding |
-| table | float32[m, 9 * FIRST] | what each of the kinds adds, by place in the kernel; nothing for the padding |
+| table | float32[m, 9, FIRST] | what each of the kinds adds, by place in the kernel; nothing for the padding |
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ SIDE = GRID // 2
 LAST = SIDE - KERNEL + 1
 """Cells on a side after the third one, which has no padding (5 -> 3)."""
 FLAT = LAST * LAST * THIRD
+BLOCK = 32
+"""Rows whose patches are worked on at a time."""
 
 
 class Parts(NamedTuple):
@@ -102,20 +104,47 @@ class Layers(NamedTuple):
     """What a forward pass over n rows leaves for the backward pass."""
 
     kinds: np.ndarray  # uint8[m, 4]: the combinations that occur; the first stands for the padding
-    shown: np.ndarray  # uint16[n, 12, 12]
     cells: np.ndarray  # float32[m, CELL]: each combination's vector
-    first: np.ndarray  # float32[n * PADDED * PADDED, FIRST]
-    first_patches: np.ndarray  # float32[n * SIDE * SIDE, PLACES * FIRST]: what the second convolution's kernel covers
-    second: np.ndarray  # float32[n * SIDE * SIDE, SECOND]
-    second_patches: np.ndarray  # float32[n * LAST * LAST, PLACES * SECOND]
-    third: np.ndarray  # float32[n * LAST * LAST, THIRD]
+    shown: np.ndarray  # uint16[n, 12, 12]
+    first: np.ndarray  # float32[n * PADDED^2, FIRST]
+    second: np.ndarray  # float32[n * SIDE^2, SECOND]
+    third: np.ndarray  # float32[n * LAST^2, THIRD]
     hidden: np.ndarray  # float32[n, HIDDEN]
     outputs: np.ndarray  # float32[n, OUTPUTS]
 
 
+class Workspace(NamedTuple):
+    """Arrays that are used again, since memory fresh from the system costs more than the arithmetic in it.
+
+    The patches are those of BLOCK rows at a time, which stay in the processor's cache.
+    """
+
+    shown: np.ndarray  # the layers, for up to as many rows as asked for
+    first: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    hidden: np.ndarray
+    outputs: np.ndarray
+    first_patches: np.ndarray  # float32[BLOCK * SIDE^2, PLACES * FIRST]: what the second convolution's kernel covers
+    second_patches: np.ndarray  # float32[BLOCK * LAST^2, PLACES * SECOND]
+    at_first: np.ndarray  # float32[BLOCK * PADDED^2, FIRST]
+    at_second: np.ndarray  # float32[BLOCK * SIDE^2, SECOND]
+
+
+def make_workspace(rows: int) -> Workspace:
+    """For `forward` over at most so many rows."""
+    shapes = (
+        (rows * PADDED**2, FIRST), (rows * SIDE**2, SECOND), (rows * LAST**2, THIRD), (rows, HIDDEN), (rows, OUTPUTS),
+        (BLOCK * SIDE**2, PLACES * FIRST), (BLOCK * LAST**2, PLACES * SECOND),
+        (BLOCK * PADDED**2, FIRST), (BLOCK * SIDE**2, SECOND),
+    )  # fmt: skip
+    shown = np.zeros((rows, GRID + 2, GRID + 2), np.uint16)
+    return Workspace(shown, *(np.zeros(shape, np.float32) for shape in shapes))
+
+
 @compiled
 def _show(maps, rows, shown):
-    """Fill shown (zeros) with the number of the combination in each cell of the given rows; gives the `kinds`."""
+    """Fill shown, but for its padding, with each cell's combination in the given rows; gives the `kinds`."""
     kinds = np.zeros((COMBINATIONS + 1, len(VALUES)), np.uint8)
     numbers = np.zeros(COMBINATIONS, np.uint16)
     count = 1
@@ -157,39 +186,36 @@ def _cells_gradient(g, kinds, at_cells):
 
 
 @compiled_fast
-def _first_layer(table, bias, shown, first):
-    """Fill first (zeros, which its padding stays) with what the cells under the kernel add up to, rectified."""
-    width = first.shape[1]
+def _add_up(table, shown, first):
+    """Set first to the sums of what the cells under the kernel add; its padding to zero."""
+    first[:] = 0
     for k in range(shown.shape[0]):
+        here = shown[k]
         for x in range(GRID):
             for y in range(GRID):
-                at = (k * PADDED + x + 1) * PADDED + y + 1
-                for c in range(width):
-                    first[at, c] = bias[c]
+                total = first[(k * PADDED + x + 1) * PADDED + y + 1]
                 for i in range(KERNEL):
-                    one, two, three = shown[k, x + i, y], shown[k, x + i, y + 1], shown[k, x + i, y + 2]
-                    start = i * KERNEL * width
-                    for c in range(width):
-                        first[at, c] += (
-                            table[one, start + c] + table[two, start + width + c] + table[three, start + 2 * width + c]
-                        )
-                for c in range(width):
-                    first[at, c] = max(first[at, c], np.float32(0))
+                    left, middle = table[here[x + i, y], i * KERNEL], table[here[x + i, y + 1], i * KERNEL + 1]
+                    right = table[here[x + i, y + 2], i * KERNEL + 2]
+                    for c in range(total.shape[0]):
+                        total[c] += left[c] + middle[c] + right[c]
 
 
 @compiled_fast
 def _table_gradient(at_first, shown, at_table):
     """Add to at_table the gradient of what each combination adds."""
-    width = at_first.shape[1]
     for k in range(shown.shape[0]):
+        here = shown[k]
         for x in range(GRID):
             for y in range(GRID):
-                at = (k * PADDED + x + 1) * PADDED + y + 1
+                at_total = at_first[(k * PADDED + x + 1) * PADDED + y + 1]
                 for i in range(KERNEL):
-                    for j in range(KERNEL):
-                        number, start = shown[k, x + i, y + j], (i * KERNEL + j) * width
-                        for c in range(width):
-                            at_table[number, start + c] += at_first[at, c]
+                    left, middle = at_table[here[x + i, y], i * KERNEL], at_table[here[x + i, y + 1], i * KERNEL + 1]
+                    right = at_table[here[x + i, y + 2], i * KERNEL + 2]
+                    for c in range(at_total.shape[0]):  # three places at a time cost little more than one
+                        left[c] += at_total[c]
+                        middle[c] += at_total[c]
+                        right[c] += at_total[c]
 
 
 @compiled_fast
@@ -198,61 +224,74 @@ def _cut(cells, side, stride, patches_side, patches):
 
     cells  float32[n * side^2, width]; neighbours in a row are neighbours here, so that a patch is KERNEL runs
     """
-    width = cells.shape[1]
-    flat = cells.reshape(-1)
-    for at in range(patches.shape[0]):
-        k, x, y = at // patches_side**2, at // patches_side % patches_side, at % patches_side
-        for i in range(KERNEL):
-            start = ((k * side + stride * x + i) * side + stride * y) * width
-            for c in range(KERNEL * width):
-                patches[at, i * KERNEL * width + c] = flat[start + c]
+    flat, run = cells.reshape(-1), KERNEL * cells.shape[1]
+    at = 0
+    for k in range(patches.shape[0] // patches_side**2):
+        for x in range(patches_side):
+            for y in range(patches_side):
+                for i in range(KERNEL):
+                    start = ((k * side + stride * x + i) * side + stride * y) * cells.shape[1]
+                    source, target = flat[start : start + run], patches[at, i * run : (i + 1) * run]
+                    for c in range(run):
+                        target[c] = source[c]
+                at += 1
 
 
 @compiled_fast
 def _put_back(at_patches, side, stride, patches_side, at_cells):
-    """Add the patches' gradient to that of the cells that they were cut from; arguments as for `_cut`."""
-    width = at_cells.shape[1]
-    flat = at_cells.reshape(-1)
-    for at in range(at_patches.shape[0]):
-        k, x, y = at // patches_side**2, at // patches_side % patches_side, at % patches_side
-        for i in range(KERNEL):
-            start = ((k * side + stride * x + i) * side + stride * y) * width
-            for c in range(KERNEL * width):
-                flat[start + c] += at_patches[at, i * KERNEL * width + c]
+    """Set the gradient of the cells that patches were cut from to that of the patches; arguments as for `_cut`."""
+    at_cells[:] = 0
+    flat, run = at_cells.reshape(-1), KERNEL * at_cells.shape[1]
+    at = 0
+    for k in range(at_patches.shape[0] // patches_side**2):
+        for x in range(patches_side):
+            for y in range(patches_side):
+                for i in range(KERNEL):
+                    start = ((k * side + stride * x + i) * side + stride * y) * at_cells.shape[1]
+                    target, source = flat[start : start + run], at_patches[at, i * run : (i + 1) * run]
+                    for c in range(run):
+                        target[c] += source[c]
+                at += 1
 
 
 @compiled
-def _layer(inputs, weight, bias):
-    """Rectified outputs of a layer (float32[rows, width])."""
-    outputs = np.dot(inputs, weight)
+def _layer(inputs, weight, bias, outputs):
+    """Fill the rectified outputs of a layer (float32[rows, width])."""
+    np.dot(inputs, weight, outputs)
     add_bias(outputs, bias)
     rectify(outputs)
-    return outputs
 
 
 @compiled
-def forward(p, maps, rows):
-    """The network on n rows (int64[n]) of maps; gives its Layers. p: Parts."""
+def forward(p, work, maps, rows):
+    """The network on n rows (int64[n]) of maps; gives its Layers, which are views of the workspace. p: Parts."""
     n = rows.shape[0]
-    shown = np.zeros((n, GRID + 2, GRID + 2), np.uint16)
+    shown, hidden, outputs = work.shown[:n], work.hidden[:n], work.outputs[:n]
+    first, second, third = work.first[: n * PADDED**2], work.second[: n * SIDE**2], work.third[: n * LAST**2]
     kinds = _show(maps, rows, shown)
     cells = _cells(p, kinds)
-    first = np.zeros((n * PADDED * PADDED, FIRST), np.float32)
-    _first_layer(np.dot(cells, p.first), p.first_bias, shown, first)
-    first_patches = np.empty((n * SIDE * SIDE, PLACES * FIRST), np.float32)
-    _cut(first, PADDED, 2, SIDE, first_patches)
-    second = _layer(first_patches, p.second, p.second_bias)
-    second_patches = np.empty((n * LAST * LAST, PLACES * SECOND), np.float32)
-    _cut(second, SIDE, 1, LAST, second_patches)
-    third = _layer(second_patches, p.third, p.third_bias)
-    hidden = _layer(third.reshape(n, FLAT), p.hidden, p.hidden_bias)
-    outputs = np.dot(hidden, p.heads.T)
+    table = np.dot(cells, p.first).reshape(-1, PLACES, FIRST)
+    table[1:, PLACES // 2] += p.first_bias  # the middle of the kernel is never in the padding
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        first_block = first[start * PADDED**2 : stop * PADDED**2]
+        second_block = second[start * SIDE**2 : stop * SIDE**2]
+        first_patches = work.first_patches[: (stop - start) * SIDE**2]
+        second_patches = work.second_patches[: (stop - start) * LAST**2]
+        _add_up(table, shown[start:stop], first_block)
+        rectify(first_block)
+        _cut(first_block, PADDED, 2, SIDE, first_patches)
+        _layer(first_patches, p.second, p.second_bias, second_block)
+        _cut(second_block, SIDE, 1, LAST, second_patches)
+        _layer(second_patches, p.third, p.third_bias, third[start * LAST**2 : stop * LAST**2])
+    _layer(third.reshape(n, FLAT), p.hidden, p.hidden_bias, hidden)
+    np.dot(hidden, p.heads.T, outputs)
     add_bias(outputs, p.heads_bias)
-    return Layers(kinds, shown, cells, first, first_patches, second, second_patches, third, hidden, outputs)
+    return Layers(kinds, cells, shown, first, second, third, hidden, outputs)
 
 
 @compiled
-def backward(p, g, layers, at_outputs):
+def backward(p, g, work, layers, at_outputs):
     """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
     n = at_outputs.shape[0]
     np.dot(at_outputs.T, layers.hidden, g.heads)
@@ -261,20 +300,32 @@ def backward(p, g, layers, at_outputs):
     pass_rectifier(at_hidden, layers.hidden)
     np.dot(layers.third.reshape(n, FLAT).T, at_hidden, g.hidden)
     column_sums(at_hidden, g.hidden_bias)
-    at_third = np.dot(at_hidden, p.hidden.T).reshape(n * LAST * LAST, THIRD)
+    at_third = np.dot(at_hidden, p.hidden.T).reshape(n * LAST**2, THIRD)
     pass_rectifier(at_third, layers.third)
-    np.dot(layers.second_patches.T, at_third, g.third)
     column_sums(at_third, g.third_bias)
-    at_second = np.zeros_like(layers.second)
-    _put_back(np.dot(at_third, p.third.T), SIDE, 1, LAST, at_second)
-    pass_rectifier(at_second, layers.second)
-    np.dot(layers.first_patches.T, at_second, g.second)
-    column_sums(at_second, g.second_bias)
-    at_first = np.zeros_like(layers.first)
-    _put_back(np.dot(at_second, p.second.T), PADDED, 2, SIDE, at_first)
-    pass_rectifier(at_first, layers.first)
-    column_sums(at_first, g.first_bias)
-    at_table = np.zeros((len(layers.kinds), PLACES * FIRST), np.float32)
-    _table_gradient(at_first, layers.shown, at_table)
-    np.dot(layers.cells.T, at_table, g.first)
-    _cells_gradient(g, layers.kinds, np.dot(at_table, p.first.T))
+    at_table = np.zeros((len(layers.kinds), PLACES, FIRST), np.float32)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        first = layers.first[start * PADDED**2 : stop * PADDED**2]
+        second = layers.second[start * SIDE**2 : stop * SIDE**2]
+        at_third_block = at_third[start * LAST**2 : stop * LAST**2]
+        patches = work.second_patches[: len(at_third_block)]
+        _cut(second, SIDE, 1, LAST, patches)
+        g.third[:] += np.dot(patches.T, at_third_block)
+        np.dot(at_third_block, p.third.T, patches)
+        at_second = work.at_second[: len(second)]
+        _put_back(patches, SIDE, 1, LAST, at_second)
+        pass_rectifier(at_second, second)
+        column_sums(at_second, g.second_bias)
+        patches = work.first_patches[: len(second)]
+        _cut(first, PADDED, 2, SIDE, patches)
+        g.second[:] += np.dot(patches.T, at_second)
+        np.dot(at_second, p.second.T, patches)
+        at_first = work.at_first[: len(first)]
+        _put_back(patches, PADDED, 2, SIDE, at_first)
+        pass_rectifier(at_first, first)
+        column_sums(at_first, g.first_bias)
+        _table_gradient(at_first, layers.shown[start:stop], at_table)
+    at_products = at_table.reshape(-1, PLACES * FIRST)
+    np.dot(layers.cells.T, at_products, g.first)
+    _cells_gradient(g, layers.kinds, np.dot(at_products, p.first.T))

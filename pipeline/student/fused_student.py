@@ -139,6 +139,7 @@ class FusedMapStudent(FusedStudent):
         super().__init__(convolutional.LAYOUT, convolutional.LAYOUT.from_state_dict(state))
         self._parts = convolutional.parts_of(self._theta)
         self._gradient_parts = convolutional.parts_of(self._gradient)
+        self._workspace = convolutional.make_workspace(0)
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         return {"map": np.zeros((rows, egocentric.GRID, egocentric.GRID, 4), np.uint8)}
@@ -152,7 +153,9 @@ class FusedMapStudent(FusedStudent):
         features["map"][:] = observation["map"]
 
     def _forward(self, features: Mapping[str, np.ndarray], rows: np.ndarray) -> convolutional.Layers:
-        return convolutional.forward(self._parts, features["map"], rows)
+        if len(rows) > len(self._workspace.outputs):
+            self._workspace = convolutional.make_workspace(len(rows))
+        return convolutional.forward(self._parts, self._workspace, features["map"], rows)
 
     def _backward(
         self,
@@ -161,4 +164,4 @@ class FusedMapStudent(FusedStudent):
         layers: Any,
         at_outputs: np.ndarray,
     ) -> None:
-        convolutional.backward(self._parts, self._gradient_parts, layers, at_outputs)
+        convolutional.backward(self._parts, self._gradient_parts, self._workspace, layers, at_outputs)

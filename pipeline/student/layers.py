@@ -18,17 +18,17 @@ def add_bias(values, bias):
 @compiled_fast
 def rectify(values):
     """Replace negative values by zero."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            values[k, j] = max(values[k, j], np.float32(0))
+    flat = values.reshape(-1)
+    for k in range(flat.shape[0]):
+        flat[k] = max(flat[k], np.float32(0))
 
 
 @compiled_fast
 def pass_rectifier(gradient, values):
     """Zero the gradient where the rectified values are zero."""
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            gradient[k, j] = gradient[k, j] if values[k, j] > 0 else np.float32(0)
+    flat, passed = gradient.reshape(-1), values.reshape(-1)
+    for k in range(flat.shape[0]):
+        flat[k] = flat[k] if passed[k] > 0 else np.float32(0)
 
 
 @compiled_fast
