@@ -18,5 +18,5 @@ def test_adam_by_hand():
         g = gradient.astype(float) * min(1, 0.5 / np.linalg.norm(gradient))
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         expected -= 0.01 * m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + 1e-5)
-        fused._adam(theta, gradient, first, second, step, 0.01, 0.5)
+        fused.adam(theta, gradient, first, second, step, 0.01, 0.5)
         np.testing.assert_allclose(theta, expected, atol=2e-6)
