@@ -82,6 +82,18 @@ def test_how_large_the_egocentric_networks_first_parameters_are():
     assert {np.sign(parts.hidden[0, 0]) for parts in drawn} == {-1, 1}  # how it is made orthogonal decides on no sign
 
 
+def test_how_large_the_map_networks_first_parameters_are():
+    state = convolutional.initial_state(np.random.default_rng(0))
+    cells = np.concatenate([state[f"cells.{channel}"].ravel() for channel in range(4)])
+    assert cells.mean() == pytest.approx(0, abs=0.1)
+    assert cells.std() == pytest.approx(0.5, rel=0.1)
+    actor, critic = np.split(state["heads.weight"], [egocentric.ACTIONS])
+    layers = [(state[f"{name}.weight"], np.sqrt(2)) for name in ("first", "second", "third", "hidden")]
+    for layer, gain in (*layers, (actor, 0.01 * np.sqrt(2)), (critic, np.sqrt(2))):
+        flat = layer.reshape(len(layer), -1)
+        np.testing.assert_allclose(flat @ flat.T, gain**2 * np.eye(len(flat)), rtol=1e-5, atol=1e-6 * gain**2)
+
+
 def test_a_cell_is_the_sum_of_its_channels_vectors():
     """What the first convolution is given, against one look-up per channel; frames stay side by side."""
     model = MapNetwork(frames=2)
