@@ -95,7 +95,7 @@ class Label(_Section):
     price_in, price_out   per million tokens, in the currency of max_cost
     invalid_stop share of unusable answers (of at least 20) at which the run stops; 1 never stops
 
-    responses    a responses table to replay (provider `replay`)
+    responses    a responses table to replay (provider `replay`); DVC sees it change if it lies in `data/published`
     batch_dir    folder of requests and results (provider `batch-file`); null: one under the ledger's folder
     poll_s       seconds between looks at a batch
     """

@@ -141,6 +141,32 @@ def test_changed_params_concern_the_stages_that_use_them(calm: Path, changes: di
         path.write_text(before)
 
 
+def test_whatever_decides_a_label_makes_the_stage_run_again(calm: Path) -> None:
+    """Rules, grammars, prompts of the project's and of the user's own, settings' defaults, and how answers are read."""
+    inputs = {
+        "prompts": "prompts/chain_of_thought.system.txt",
+        "pipeline/tasks": "pipeline/tasks/doorkey/task.py",
+        "pipeline/teacher": "pipeline/teacher/prompts/letters.user.txt",
+        "pipeline/instructions.py": "pipeline/instructions.py",
+        "pipeline/plan_reader.py": "pipeline/plan_reader.py",
+        "pipeline/params.py": "pipeline/params.py",
+        "pipeline/tables.py": "pipeline/tables.py",
+        "data/published": "data/published/doorkey/README.md",
+    }
+    before = {path: path.read_bytes() if path.exists() else None for path in (calm / name for name in inputs.values())}
+    try:
+        for path, content in before.items():
+            path.write_bytes((content or b"$rules") + b"\n")
+        status = json.loads(run(calm, "dvc", "status", "--json", f"label@{TASK}").stdout)[f"label@{TASK}"]
+        found: dict[str, str] = {}
+        for reason in status:
+            found |= reason.get("changed deps", {})
+        assert found == dict.fromkeys(inputs, "modified")
+    finally:
+        for path, content in before.items():
+            path.unlink() if content is None else path.write_bytes(content)
+
+
 def test_the_graph_reads_as_the_design_says(calm: Path) -> None:
     edges = set(re.findall(r'"(.*?)" -> "(.*?)";', run(calm, "dvc", "dag", "--dot").stdout))
     chain = [*STAGES[:5], "report"]

@@ -116,3 +116,11 @@ def test_tables_are_found_by_folder_and_by_task(one: str) -> None:
     assert run("stats", "one", "--json") == run("stats", one, "--json")
     assert len(run("show", "ColoredDoorKey", "--json")) == 13
     assert "no label table" in run("stats", "Nowhere", fails=True)
+
+
+def test_a_file_of_the_users_own_that_is_no_table_is_named_and_not_to_be_deleted(one: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.parquet").write_text("mine")
+    for command in ("show", "stats", "coverage"):
+        said = run(command, "notes.parquet", fails=True)
+        assert said.startswith("llm4teach: notes.parquet: not a whole Parquet file (")
+        assert "delete" not in said
