@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.fan_out import cores
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan, PlanShare, SoftInstruction
 from pipeline.params import Label
 from pipeline.tables import LABELS, RESPONSES, STATES, write_table
@@ -122,7 +123,7 @@ def throughput(requests: int, at_once: int, latency_ms: float, samples: int) -> 
             wall = time.perf_counter() - begun
             own, its = time.process_time() - own, cpu_seconds(server) - its
     limit = at_once / latency_ms * 1000
-    machine = (os.cpu_count() or 1) * requests / (own + its)
+    machine = (cores()) * requests / (own + its)
     return {
         "latency_ms": latency_ms,
         "at_once": at_once,
@@ -197,7 +198,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--descriptions", type=int, default=100_000)
     chosen = parser.parse_args()
-    figures: dict[str, Any] = {"cpus": os.cpu_count()}
+    figures: dict[str, Any] = {"cpus": cores()}
     if chosen.only in (None, "throughput"):
         figures["throughput"] = [
             throughput(chosen.requests, at_once, chosen.latency_ms or LATENCY_MS, chosen.samples)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import sys
@@ -13,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipeline.fan_out import cores
 from pipeline.instructions import SoftInstruction
 from pipeline.tables import read_instructions
 from pipeline.teacher.published import published_folder
@@ -57,7 +57,7 @@ def machine() -> dict[str, Any]:
             continue
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         **versions,

@@ -6,7 +6,6 @@ Exit code 1 if any state, outcome, description or teacher policy differs.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from benchmarks.measure import chosen_tasks, common_options, published_instructions, report
+from pipeline.fan_out import cores
 from pipeline.tasks.base import get_task
 from pipeline.tasks.parity import Parity, arbitrary_instructions, compare
 
@@ -46,7 +46,7 @@ def compare_chunk(chunk: Chunk) -> tuple[Chunk, Parity]:
 def main() -> int:
     parser = common_options(__doc__)
     parser.add_argument("--episodes", type=int, default=10_000, help="per task, at least (default: 10000)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes (default: one per core)")
     args = parser.parse_args()
     tasks = chosen_tasks(args)
     each = -(-args.episodes // len(KINDS))

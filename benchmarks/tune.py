@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -29,6 +28,7 @@ from benchmarks.measure import chosen_tasks, common_options, published_instructi
 from benchmarks.training import iterations, read_params
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.experiments.experiment import Variant, applied, experiments
+from pipeline.fan_out import cores
 from pipeline.report.comparison import percent
 from pipeline.student.make import make_over_teachers
 from pipeline.tasks.base import get_task
@@ -108,7 +108,7 @@ def main() -> None:
         for task in tasks
         for seed in args.seed
     ]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         scores = iter(list(pool.map(score, jobs)))
     results: list[dict[str, Any]] = []
     rows = []

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 
 from pipeline.fan_out.jobs import AnyJob, Interrupted, NoCluster, Result, Work, WorkerLost
+from pipeline.fan_out.processes import cores, fan_out_over_cores
 from pipeline.fan_out.view import progress_view, stoppable
 
-__all__ = ["Interrupted", "NoCluster", "WorkerLost", "fan_out"]
+__all__ = ["Interrupted", "NoCluster", "WorkerLost", "cores", "fan_out"]
 
 CLUSTER = "RAY_ADDRESS"
 """The environment variable that names a Ray cluster, Ray's own."""
@@ -28,6 +29,4 @@ def fan_out(jobs: Sequence[AnyJob], work: Work[AnyJob, Result], title: str) -> l
             from pipeline.fan_out.cluster import fan_out_over_cluster
 
             return fan_out_over_cluster(jobs, work, show, stop_requested, address)
-        from pipeline.fan_out.processes import fan_out_over_cores
-
         return fan_out_over_cores(jobs, work, show, stop_requested)

@@ -20,29 +20,29 @@ from pipeline.fan_out.jobs import AnyJob, Interrupted, NoCluster, Result, Work, 
 from pipeline.fan_out.view import Show
 
 POLL_S = 0.5
-"""Seconds between a job's looks at whether it is to stop, and between this process's at the news."""
+"""Seconds between a job's reports, and between this process's looks at them."""
 
-KNOCK_S = 10.0
+CONNECT_TIMEOUT_S = 10.0
 """Seconds that a cluster's head may take to accept a connection."""
 
 
-class _Desk:
-    """Where jobs leave their news and look whether they are to stop: an actor on the cluster."""
+class _Progress:
+    """An actor that holds how far each job is, and whether all of them are to stop."""
 
     def __init__(self) -> None:
         self.stopping = False
         self.latest: dict[int, tuple[int, int]] = {}
 
     def report(self, number: int, done: int, of: int) -> bool:
-        """Leave news; returns whether to stop."""
+        """Set how far a job is; returns whether it is to stop."""
         self.latest[number] = (done, of)
         return self.stopping
 
     def stop(self) -> None:
         self.stopping = True
 
-    def news(self) -> dict[int, tuple[int, int]]:
-        """What came since the last call."""
+    def take(self) -> dict[int, tuple[int, int]]:
+        """(done, of) of each job that has reported since the last call."""
         latest, self.latest = self.latest, {}
         return latest
 
@@ -56,16 +56,16 @@ def fan_out_over_cluster(
     """
     ray = _connected(address)
     try:
-        desk = ray.remote(num_cpus=0)(_Desk).remote()
+        progress = ray.remote(num_cpus=0)(_Progress).remote()
         remote = ray.remote(num_cpus=1, max_retries=2)(_work)
-        pending = [remote.remote(work, number, job, desk, os.getcwd()) for number, job in enumerate(jobs)]
+        pending = [remote.remote(work, number, job, progress, os.getcwd()) for number, job in enumerate(jobs)]
         running = list(pending)
         while running and not stop_requested.is_set():
             _, running = ray.wait(running, num_returns=len(running), timeout=POLL_S)
-            for number, (done, of) in ray.get(desk.news.remote()).items():
+            for number, (done, of) in ray.get(progress.take.remote()).items():
                 show(number, done, of)
         if stop_requested.is_set():
-            ray.get(desk.stop.remote())
+            ray.get(progress.stop.remote())
             ray.wait(running, num_returns=len(running))  # those that have not begun end at once, too
             raise Interrupted
         return [_result(ray, one) for one in pending]
@@ -85,7 +85,7 @@ def _connected(address: str) -> Any:
     path = os.pathsep.join(dict.fromkeys([code, *filter(None, sys.path)]))
     settings: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": path}}, "log_to_driver": False}
     try:
-        _knock(address)
+        _check_listening(address)
         ray.init(address=address, logging_level=logging.ERROR, **settings)
     except (OSError, RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
@@ -93,34 +93,41 @@ def _connected(address: str) -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
+def _check_listening(address: str) -> None:
     """Raises OSError if nobody listens at host:port; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
-def _work(work: Callable[..., Any], number: int, job: Any, desk: Any, folder: str) -> Any:
-    """On a node: carry out one job, with as little talk as it takes."""
-    import ray
-
+def _work(work: Callable[..., Any], number: int, job: Any, progress: Any, folder: str) -> Any:
+    """On a node: carry out one job, which asks the actor every POLL_S whether it is to stop."""
     os.chdir(folder)
-    state = {"stop": ray.get(desk.report.remote(number, 0, 1)), "at": time.monotonic(), "done": (0, 1)}
-    if state["stop"]:
+    latest, stopping, asked_at = (0, 1), _report(progress, number, 0, 1), time.monotonic()
+    if stopping:
         raise Interrupted
 
-    def progress(done: int, of: int) -> None:
-        state["done"] = (done, of)
+    def show(done: int, of: int) -> None:
+        nonlocal latest
+        latest = done, of
 
     def stop() -> bool:
-        if time.monotonic() - state["at"] > POLL_S:
-            state["stop"] = ray.get(desk.report.remote(number, *state["done"]))
-            state["at"] = time.monotonic()
-        return bool(state["stop"])
+        nonlocal stopping, asked_at
+        if time.monotonic() - asked_at > POLL_S:
+            stopping, asked_at = _report(progress, number, *latest), time.monotonic()
+        return stopping
 
-    result = work(job, progress, stop)
-    ray.get(desk.report.remote(number, 1, 1))
+    result = work(job, show, stop)
+    _report(progress, number, 1, 1)
     return result
+
+
+def _report(progress: Any, number: int, done: int, of: int) -> bool:
+    """Tell the actor how far a job is; returns whether it is to stop.
+
+    Waits for a future, because a job that waits in `ray.get` hands its core to another one meanwhile.
+    """
+    return bool(progress.report.remote(number, done, of).future().result())
 
 
 def _result(ray: Any, reference: Any) -> Any:

@@ -17,23 +17,28 @@ from pipeline.fan_out.jobs import AnyJob, Interrupted, Result, Work, WorkerLost
 from pipeline.fan_out.view import Show
 
 _stop: Any = None
-_news: Any = None
+_updates: Any = None
 _working = _ending = False
+
+
+def cores() -> int:
+    """How many cores this process may use: those it is bound to where the system says so, else all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fan_out_over_cores(
     jobs: Sequence[AnyJob], work: Work[AnyJob, Result], show: Show, stop_requested: threading.Event
 ) -> list[Result]:
     """Carry out all jobs, each core one at a time; see `fan_out`. Raises WorkerLost if a process is killed."""
-    workers = min(len(jobs), os.cpu_count() or 1)
+    workers = min(len(jobs), cores())
     if workers <= 1:
         return [work(job, partial(show, k), stop_requested.is_set) for k, job in enumerate(jobs)]
     context = multiprocessing.get_context("spawn")
-    stop, news = context.Event(), context.SimpleQueue()
-    relay = threading.Thread(target=_relay, args=(news, show), daemon=True)
+    stop, updates = context.Event(), context.SimpleQueue()
+    relay = threading.Thread(target=_relay, args=(updates, show), daemon=True)
     relay.start()
     try:
-        with ProcessPoolExecutor(workers, context, _start_worker, (stop, news)) as pool:
+        with ProcessPoolExecutor(workers, context, _start_worker, (stop, updates)) as pool:
             with _ctrl_c_held():
                 futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
             while any(not future.done() for future in futures):
@@ -48,7 +53,7 @@ def fan_out_over_cores(
     except BrokenProcessPool:
         raise WorkerLost from None
     finally:
-        news.put(None)
+        updates.put(None)
         relay.join()
 
 
@@ -62,10 +67,10 @@ def _ctrl_c_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(stop: Any, news: Any) -> None:
+def _start_worker(stop: Any, updates: Any) -> None:
     """What a worker needs of its parent."""
-    global _stop, _news
-    _stop, _news = stop, news
+    global _stop, _updates
+    _stop, _updates = stop, updates
     signal.signal(signal.SIGTERM, _end_worker)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
@@ -90,16 +95,16 @@ def _work(work: Callable[..., Any], number: int, job: Any) -> Any:
     global _working
     _working = True
     try:
-        result = work(job, lambda done, of: _news.put((number, done, of)), lambda: _ending or _stop.is_set())
+        result = work(job, lambda done, of: _updates.put((number, done, of)), lambda: _ending or _stop.is_set())
     finally:
         _working = False
         if _ending:
             os._exit(1)
-    _news.put((number, 1, 1))
+    _updates.put((number, 1, 1))
     return result
 
 
-def _relay(news: Any, show: Show) -> None:
+def _relay(updates: Any, show: Show) -> None:
     """Pass on what workers say, until None comes."""
-    while (item := news.get()) is not None:
+    while (item := updates.get()) is not None:
         show(*item)

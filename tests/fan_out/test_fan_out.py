@@ -7,39 +7,54 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from jobs_for_tests import Count, count, fail
+from jobs_for_tests import Count, PatientProgress, count, fail, span
 
-from pipeline.fan_out import CLUSTER, Interrupted, NoCluster, fan_out
+from pipeline.fan_out import CLUSTER, Interrupted, NoCluster, cores, fan_out
+from pipeline.fan_out import cluster as over_cluster
 
 RAY = Path(sys.executable).parent / "ray"
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """The address of a Ray cluster of one node with two cores."""
+@contextmanager
+def local_cluster():
+    """The address of a Ray cluster of one node with two cores; in the end nothing else is stopped."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    folder = tmp_path_factory.mktemp("ray")
-    quiet = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).parent)}
-    start = [
-        "start",
-        "--head",
-        "--port",
-        port,
-        "--num-cpus",
-        "2",
-        "--include-dashboard=false",
-        "--temp-dir",
-        str(folder),
-    ]
-    subprocess.run([RAY, *start, "--node-ip-address", "127.0.0.1"], env=quiet, check=True, capture_output=True)
-    yield f"127.0.0.1:{port}"
-    subprocess.run([RAY, "stop", "--force"], env=quiet, check=False, capture_output=True)
+    command = [RAY, "start", "--head", "--block", "--port", port, "--node-ip-address", "127.0.0.1"]
+    with tempfile.TemporaryDirectory(
+        prefix="ray", ignore_cleanup_errors=True
+    ) as folder:  # sockets' paths are short: pytest's folders are too deep
+        head = subprocess.Popen(
+            [*command, "--num-cpus", "2", "--include-dashboard=false"],
+            env={**os.environ, "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"},
+            start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            said = ""
+            while "--block" not in said:  # it says so once its processes run
+                line = head.stdout.readline()
+                assert line, said
+                said += line
+            yield f"127.0.0.1:{port}"
+        finally:
+            head.terminate()  # it stops the processes that it has started
+            head.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The address of a cluster, which goes on when another one is stopped."""
+    with local_cluster() as address:
+        with local_cluster():
+            pass
+        yield address
 
 
 @pytest.fixture(params=["cores", "cluster"], autouse=True)
@@ -83,6 +98,14 @@ def test_ctrl_c_stops_every_job_and_the_same_call_goes_on(tmp_path):
     assert max(done) < 200
     shorter = [Count(job.path, max(before, 1) + 1) for job, before in zip(jobs, done, strict=True)]
     assert [before for _, before in fan_out(shorter, count, "counting")] == done
+
+
+def test_each_core_has_one_job_at_a_time_even_while_jobs_wait_for_the_actor(tmp_path, monkeypatch):
+    monkeypatch.setattr(over_cluster, "_Progress", PatientProgress)
+    jobs = [Count(tmp_path / str(number), 20) for number in range(3)]
+    spans = fan_out(jobs, span, "counting")
+    at_once = max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
+    assert at_once <= (2 if CLUSTER in os.environ else cores())
 
 
 def test_progress_is_shown(tmp_path, capsys):
