@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
@@ -63,7 +64,7 @@ def label(
     _write_any(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
     _write_any(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
     result = metrics.result()
-    (folder / "metrics.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_bytes(folder / "metrics.json", (json.dumps(result, indent=1) + "\n").encode())
     print(summary(task_name, labelling.source, result))
     return result
 

@@ -16,6 +16,7 @@ import typer
 
 USAGE, MACHINE, INTERRUPTED = 2, 1, 130
 OURS = ("pipeline", "stages")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PlainGroup(typer.core.TyperGroup):
@@ -34,8 +35,10 @@ class PlainGroup(typer.core.TyperGroup):
                 raise
             if error.errno is None:  # raised by this project, with a message of its own
                 raise _end(str(error), USAGE) from None
-            place = f"{error.filename}: " if error.filename else ""
-            raise _end(f"{place}{error.strerror}", MACHINE) from None
+            file = error.filename2 or error.filename  # of a copy, what was to be written
+            place = f"{file}: " if file else ""
+            advice = "; make room, and the same command goes on from here" if error.errno in NO_ROOM else ""
+            raise _end(f"{place}{error.strerror}{advice}", MACHINE) from None
         except Exception as error:
             if type(error).__module__.split(".")[0] not in OURS:
                 raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,10 @@ def test_the_installed_command_is_this_program(tmp_path: Path) -> None:
     done = llm4teach(tmp_path, "--help")
     assert done.returncode == 0
     assert "collect" in done.stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"llm4teach {version('llm4teach')}\n"
 
 
 @pytest.mark.parametrize("command", [*STAGES, "summary", "check", "tasks", "labels", "teacher"])
@@ -126,6 +132,17 @@ def test_what_the_machine_refuses_is_one_line_too(folder: Path) -> None:
     done = llm4teach(folder, "collect", "--task", TASK)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "llm4teach: data/states: Not a directory\n"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_full_disk_is_one_line_that_names_the_file_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/states/a.parquet")
+
+    monkeypatch.setattr(stages.collect, "collect", full)
+    result = run("collect", "--task", TASK)
+    said = "data/states/a.parquet: No space left on device; make room, and the same command goes on from here"
+    assert (result.exit_code, result.stderr) == (1, f"llm4teach: {said}\n")
 
 
 @pytest.mark.usefixtures("folder")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipeline.files import naming
 from pipeline.tasks.base import Task
 
 HEIGHT = 200
@@ -75,4 +76,5 @@ def write_gif(frames: list[Image.Image], path: Path) -> None:
     indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
-    indexed[0].save(path, "GIF", save_all=True, append_images=indexed[1:], duration=durations, loop=0, disposal=1)
+    with naming(path):
+        indexed[0].save(path, "GIF", save_all=True, append_images=indexed[1:], duration=durations, loop=0, disposal=1)

@@ -45,7 +45,7 @@ def load_environments(folder: Path) -> dict[str, np.ndarray] | None:
 def load_student(task: Task, folder: Path, train: Train | None = None) -> Student:
     """A saved student, ready to act or to go on learning; `train` replaces the settings it was saved with.
 
-    Raises FileNotFoundError if there is none, StudentError if its files are broken or of another network.
+    Raises FileNotFoundError if there is none, StudentError if its files are broken, of another network or not finite.
     """
     config = read_config(folder)
     try:
@@ -84,6 +84,10 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; run the stage that writes it again")
     try:
-        return load_file(path)
+        arrays = load_file(path)
     except (SafetensorError, OSError) as error:
         raise StudentError(f"{path}: not whole safetensors ({error})") from None
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise StudentError(f"{path}: tensor {name!r} has values that are not finite; its training has diverged")
+    return arrays

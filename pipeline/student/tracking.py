@@ -1,7 +1,8 @@
 """What a run leaves for its reader: TensorBoard events while it goes on, and its curve as CSV.
 
 The folder is `log/<algorithm>/<task>/<name>/`, as the paper's release has it, so `tensorboard --logdir log` compares
-runs. TensorBoard's own writer is used without torch, so that a stage that needs no torch doesn't load it.
+runs. TensorBoard's own record writer is used without torch, so that a stage that needs no torch doesn't load it, and
+without its thread, so that a full disk is an error of the run.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import write_bytes
+from pipeline.files import naming, write_bytes
 from pipeline.student.learner import CURVE_COLUMNS
 
 GROUPS = {
@@ -37,12 +40,15 @@ class EventLog:
     """The TensorBoard events of one phase of one run; events of the same phase left by an earlier try are replaced."""
 
     def __init__(self, folder: Path, phase: str) -> None:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob(f"events.out.tfevents.*.{phase}"):
             stale.unlink()
-        self._writer = EventFileWriter(str(folder), filename_suffix=f".{phase}")
+        self._path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{phase}"
+        self._records = RecordWriter(self._path.open("wb"))
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def add(self, row: Mapping[str, float]) -> None:
         """Log one row of the curve; numbers that are not there (no episode ended) are left out."""
@@ -52,12 +58,16 @@ class EventLog:
         values = [
             Summary.Value(tag=tag, simple_value=row[name]) for tag, name in GROUPS.items() if math.isfinite(row[name])
         ]
-        event = Event(step=int(row["env_steps"]), wall_time=time.time(), summary=Summary(value=values))
-        self._writer.add_event(event)
+        self._write(Event(step=int(row["env_steps"]), wall_time=time.time(), summary=Summary(value=values)))
+
+    def _write(self, event: Any) -> None:
+        with naming(self._path):
+            self._records.write(event.SerializeToString())
 
     def close(self) -> None:
         """Flush and close the file."""
-        self._writer.close()
+        with naming(self._path):
+            self._records.close()
 
 
 def write_curve(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

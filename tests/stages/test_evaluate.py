@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from tiny import TASK, llm4teach, params, publish, write_params
 
 from pipeline.evaluation import evaluate_student, evaluation_layouts
@@ -137,6 +138,22 @@ def test_what_is_missing_or_too_much_is_told(root: Path, tmp_path: Path, monkeyp
     with pytest.raises(ParamsError, match=r"evaluate\.episodes: SimpleDoorKey: only 3 different layouts"):
         evaluate(TASK, "llm", params(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["student", "optimiser"])
+def test_students_that_are_not_finite_are_refused(root: Path, name: str) -> None:
+    write_params(root / "params.yaml")
+    path = root / "data/students" / TASK / f"llm4teach/final/0/{name}.safetensors"
+    before = path.read_bytes()
+    arrays = load_file(path)
+    broken = max(name for name, array in arrays.items() if array.dtype.kind == "f")
+    arrays[broken].flat[-1] = np.nan
+    save_file(arrays, path)
+    ended = llm4teach(root, "evaluate", "--task", TASK)
+    path.write_bytes(before)
+    where = f"data/students/{TASK}/llm4teach/final/0/{name}.safetensors"
+    words = f"{where}: tensor '{broken}' has values that are not finite; its training has diverged"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"llm4teach: {words}\n")
 
 
 def test_a_saved_student_plays_any_layouts(root: Path) -> None:
