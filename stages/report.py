@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import sys
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from pipeline.experiments.experiment import experiments
 from pipeline.experiments.trial import done_trials
+from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.report.analysis import read_analysis
 from pipeline.report.comparison import Comparison, by_student, interval, metrics, percent, said, table_rows
@@ -69,17 +71,16 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
             if name in params.tasks:
                 analysis.gallery.extend(gallery(name, failures, params, data, out / "films", done))
 
-    out.mkdir(parents=True, exist_ok=True)
-    page = out / "index.html"
-    page.write_text(render(params, tasks, paper, analysis), encoding="utf-8")
+    page, columns, table = out / "index.html", io.StringIO(), io.StringIO()
     rows = table_rows(comparisons)
-    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys() if rows else ["task"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    (out / "summary.json").write_text(json.dumps(metrics(comparisons), indent=2) + "\n")
-    with (out / TABLE).open("w", encoding="utf-8") as file:
-        Console(file=file, width=200).print(_table(comparisons))  # so wide that nothing is cut off
+    writer = csv.DictWriter(columns, rows[0].keys() if rows else ["task"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    Console(file=table, width=200).print(_table(comparisons))  # so wide that nothing is cut off
+    write_bytes(page, render(params, tasks, paper, analysis).encode())
+    write_bytes(out / "table.csv", columns.getvalue().encode())
+    write_bytes(out / TABLE, table.getvalue().encode())
+    write_bytes(out / "metrics.json", (json.dumps(metrics(comparisons), indent=1) + "\n").encode())
     if not quiet:
         print(summary(root, with_paper))
     return page

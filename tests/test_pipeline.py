@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tiny import BIN, ROOT, TASK, content, write_params
 
 from pipeline.student.checkpoint import checkpoint_path
@@ -176,56 +175,53 @@ def test_the_graph_reads_as_the_design_says(calm: Path) -> None:
     assert (f"label@{TASK}", f"evaluate@{STUDENT}") not in edges
 
 
-def test_dvc_shows_the_metrics(calm: Path) -> None:
+def test_dvc_shows_the_success_and_length_of_each_method_and_nothing_else(calm: Path) -> None:
     shown = json.loads(run(calm, "dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    for method in ("llm", "llm4teach"):
-        path = f"data/evaluations/{TASK}/{method}.json"
-        assert shown[path]["data"] == json.loads((calm / path).read_text())
-        assert 0 <= shown[path]["data"]["sampled"]["success"] <= 1
-
-
-def test_dvc_draws_the_curves(calm: Path) -> None:
-    done = run(calm, "dvc", "plots", "show", "--json")
-    drawn = {name.rpartition("::")[2]: plots for name, plots in json.loads(done.stdout)["data"].items()}
-    columns = {
-        "Success over environment steps": {"success"},
-        "Teacher's weight over environment steps": {"teacher_weight"},
-        "Losses over environment steps": {"policy_loss", "value_loss", "teacher_loss"},
+    evaluated = {
+        method: json.loads((calm / f"data/evaluations/{TASK}/{method}.json").read_text())["sampled"]
+        for method in ("llm4teach", "llm")
     }
-    assert drawn.keys() == columns.keys()
-    for title, wanted in columns.items():
-        spec = json.dumps(drawn[title])
-        assert '"env_steps"' in spec
-        assert wanted <= set(re.findall(r'"(\w+)"', spec))
-        assert f"{TASK}/llm4teach/final/0/curve.csv" in spec
+    assert shown == {
+        "data/report/metrics.json": {
+            "data": {
+                measure: {method: {TASK: values[measure]} for method, values in evaluated.items()}
+                for measure in ("success", "length")
+            }
+        }
+    }
+
+
+def test_dvc_draws_the_curves_of_the_tasks_there_are_on_a_page_that_opens_offline(calm: Path) -> None:
     run(calm, "dvc", "plots", "show", "--out", "dvc_plots")
-    page = (calm / "dvc_plots/index.html").read_text()
-    assert all(title in page.replace("&#39;", "'") for title in columns)
+    pictures = {path.name.rpartition("_")[2] for path in (calm / "dvc_plots/static").iterdir()}
+    assert pictures == {path.name for path in (calm / "data/report/figures/light").iterdir()}
+    assert {name.partition("-")[0] for name in pictures} == {TASK}
+    assert "http" not in (calm / "dvc_plots/index.html").read_text()
 
 
-def test_dvc_compares_runs(calm: Path, tmp_path: Path) -> None:
-    """`dvc exp run` with another setting, then its metrics and curves beside those of the last commit."""
+def test_dvc_compares_runs_of_a_clone_in_which_nothing_was_committed(calm: Path, tmp_path: Path) -> None:
+    """The README's way: `dvc exp save`, `dvc exp run` with another setting, and both side by side."""
     folder = tmp_path / "clone"
     shutil.copytree(calm, folder, symlinks=True)
-    run(folder, "git", "add", "dvc.lock")
-    run(folder, "git", "commit", "--quiet", "--message", "a run")
-    before = json.loads((folder / f"data/evaluations/{TASK}/llm4teach.json").read_text())
-    run(folder, "dvc", "exp", "run", "--name", "longer", "--set-param", "schedules.tiny.finetune=25")
-    after = json.loads((folder / f"data/evaluations/{TASK}/llm4teach.json").read_text())
-    diff = json.loads(run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD").stdout)
-    shown = diff[f"data/evaluations/{TASK}/llm4teach.json"]["sampled.length"]
-    assert (shown["old"], shown["new"]) == (before["sampled"]["length"], after["sampled"]["length"])
-    drawn = json.loads(run(folder, "dvc", "plots", "diff", "--json", "HEAD").stdout)["data"]
-    spec = json.dumps(next(plots for name, plots in drawn.items() if name.endswith("Success over environment steps")))
-    assert {"HEAD", "workspace"} <= set(re.findall(r'"rev": "(\w+)"', spec))
-
-
-def test_every_task_that_runs_by_default_has_its_curves_drawn() -> None:
-    default = yaml.safe_load((ROOT / "params.yaml").read_text())
-    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
-    wanted = {f"data/students/{task}/llm4teach/final/0/curve.csv" for task in default["tasks"]}
-    for plot in plots:
-        assert {path for definition in plot.values() for path in definition["y"]} == wanted
+    metrics = folder / "data/report/metrics.json"
+    run(folder, "dvc", "exp", "save", "--name", "default")
+    before = json.loads(metrics.read_text())
+    run(folder, "dvc", "exp", "run", "--name", "other", "--set-param", "schedules.tiny.finetune=25")
+    after = json.loads(metrics.read_text())
+    diff = json.loads(run(folder, "dvc", "metrics", "diff", "--all", "--json", "default", "other").stdout)
+    assert diff.keys() == {"data/report/metrics.json"}
+    shown = diff["data/report/metrics.json"][f"length.llm4teach.{TASK}"]
+    assert (shown["old"], shown["new"]) == (before["length"]["llm4teach"][TASK], after["length"]["llm4teach"][TASK])
+    assert shown["old"] != shown["new"]
+    run(folder, "dvc", "plots", "diff", "--out", "dvc_plots", "default", "other")
+    drawn = re.findall(r'src="static/([a-z]+)_', (folder / "dvc_plots/index.html").read_text())
+    assert set(drawn) == {"default", "other"}
+    listed = run(folder, "dvc", "exp", "show", "--only-changed", "--drop", ".*/", "--csv").stdout.splitlines()
+    columns = [f"{measure}.{method}.{TASK}" for measure in ("success", "length") for method in ("llm4teach", "llm")]
+    assert [name for name in listed[0].split(",") if "." in name] == [*columns, "schedules.tiny.finetune"]
+    assert {line.split(",")[0] for line in listed[1:]} >= {"default", "other"}
+    run(folder, "dvc", "exp", "apply", "default")
+    assert json.loads(metrics.read_text()) == before
 
 
 def interrupt(folder: Path, number: int) -> str:

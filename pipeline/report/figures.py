@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from pipeline.files import naming
 from pipeline.report.comparison import percent
 from pipeline.report.curves import Axis, Band, Curve, band
 from pipeline.report.published_results import METHOD_TITLES
@@ -230,17 +231,19 @@ def save(
     alt: str,
     caption: str,
 ) -> Drawing:
-    """Draw a figure for both themes into a directory."""
+    """Draw a figure for both themes into the folders `light` and `dark` of a directory."""
     from matplotlib.figure import Figure as NewFigure
 
-    directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for theme in (LIGHT, DARK):
         figure = NewFigure(figsize=SIZE)
         draw(figure, theme)
-        paths.append(directory / (f"{name}.png" if theme is LIGHT else f"{name}-dark.png"))
-        figure.savefig(paths[-1], dpi=DPI, transparent=True, metadata={"Software": None})
-        with Image.open(paths[-1]) as picture:  # a palette of 256 colours looks the same and takes a third of the bytes
-            smaller = picture.quantize(256, method=Image.Quantize.FASTOCTREE)
-        smaller.save(paths[-1], optimize=True)
+        path = directory / theme.name / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with naming(path):
+            figure.savefig(path, dpi=DPI, transparent=True, metadata={"Software": None})
+            with Image.open(path) as picture:  # a palette of 256 colours looks the same and takes a third of the bytes
+                smaller = picture.quantize(256, method=Image.Quantize.FASTOCTREE)
+            smaller.save(path, optimize=True)
+        paths.append(path)
     return Drawing(paths[0], paths[1], alt, caption)

@@ -140,9 +140,9 @@ def test_trials_stand_in_for_methods_that_the_stages_did_not_run(tmp_path: Path)
         write_trial(data, "methods", "rl", TASK, seed, method="rl", success=ramp(20, 80), evaluated=0.5)
     path = paper_report(tmp_path)
     html = path.read_text()
-    summary = json.loads(path.with_name("summary.json").read_text())[TASK]
-    assert summary["rl"]["sampled"]["success"] == 0.5
-    assert summary["llm4teach"]["sampled"]["success"] == 0.99  # two students rather than one
+    success = json.loads(path.with_name("metrics.json").read_text())["success"]
+    assert success["rl"][TASK] == 0.5
+    assert success["llm4teach"][TASK] == 0.99  # two students rather than one
     assert "RL, no teacher reaches the paper’s 96.4% at 21K steps" in section(html, "curves")
     assert "0 of" not in section(html, "worth")
     assert "Of the experiment “methods”: Hierarchical RL on SimpleDoorKey" in section(html, "claims")

@@ -103,7 +103,6 @@ def test_only_llm4teach_beats_or_misses() -> None:
 def test_a_baseline_is_higher_or_lower_everywhere(successes: int, word: str, words: str) -> None:
     rows = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "rl", successes)], published_results())
     assert [row["mark"] for row in table_rows(rows) if row["method"] == "rl"] == [word]
-    assert metrics(rows)["DivergedDoorKey"]["rl"]["sampled"]["mark"] == word
     assert verdict(rows[2], published_results()).startswith(f"RL, no teacher {words}")
 
 
@@ -111,15 +110,19 @@ def test_a_task_of_ones_own_has_no_mark() -> None:
     (row,) = compare(["Mine"], [summary("Mine", "llm4teach", 900)], published_results())
     assert row.mark is None
     assert "the paper has no such task" in verdict(row, published_results())
-    assert metrics([row])["Mine"]["llm4teach"]["sampled"]["success"] == 0.9
+    assert metrics([row])["success"]["llm4teach"]["Mine"] == 0.9
     assert table_rows([row])[0]["paper_success"] == ""
 
 
 def test_table_rows_and_metrics_say_the_same() -> None:
-    rows = compare(["SimpleDoorKey"], [summary("SimpleDoorKey", "llm4teach", 999)], published_results())
+    summaries = [summary("SimpleDoorKey", "llm", 998), summary("SimpleDoorKey", "llm4teach", 999)]
+    rows = compare(["SimpleDoorKey"], summaries, published_results())
     flat = {row["method"]: row for row in table_rows(rows)}
-    leaf = metrics(rows)["SimpleDoorKey"]["llm4teach"]["sampled"]
-    assert list(metrics(rows)["SimpleDoorKey"]) == ["llm4teach"]
-    assert (flat["llm4teach"]["success"], flat["llm4teach"]["mark"]) == (leaf["success"], leaf["mark"])
+    found = [
+        (measure, method, {"SimpleDoorKey": flat[method][measure]})
+        for measure in ("success", "length")
+        for method in ("llm4teach", "llm")
+    ]
+    assert [(measure, *each) for measure, means in metrics(rows).items() for each in means.items()] == found
     assert flat["rl"]["success"] == ""
     assert flat["rl"]["paper_success"] == 0.101
