@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipeline import __version__
 from stages.labels import app as labels_app
 from stages.plain import PlainGroup
 from stages.teacher import app as teacher_app
@@ -37,6 +38,20 @@ EvaluatedOption = Annotated[str, typer.Option("--method", help="llm (the teacher
 StudentOption = Annotated[Path | None, typer.Option("--student", help="Folder of a saved student.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"llm4teach {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None: ...
 
 
 def _load(path: Path) -> Params:
@@ -202,10 +217,16 @@ def check(params: ParamsOption = PARAMS) -> None:
 def tasks(as_json: JsonOption = False) -> None:
     """List the tasks there are: this project's, and those of installed packages."""
     import json
+    import sys
 
-    from pipeline.tasks.base import get_task, task_names
+    from pipeline.tasks.base import BrokenTask, get_task, task_names
 
-    found = [get_task(name) for name in task_names()]
+    found = []
+    for name in task_names():
+        try:
+            found.append(get_task(name))
+        except BrokenTask as error:  # the others can be used all the same
+            print(f"llm4teach: {error}", file=sys.stderr)
     if as_json:
         rows = [
             {"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size, "held_out": t.held_out}

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,14 +22,15 @@ from functools import cached_property
 class Description:
     """What the agent can say about a state: the objects it has seen, and the one it holds.
 
-    Objects are noun phrases such as `red key`. `sees` is kept sorted, so equal states compare equal.
+    Objects are noun phrases such as `red key`. `sees` is kept sorted and names each once, however many of its name are
+    there, so equal states compare equal.
     """
 
     sees: tuple[str, ...] = ()
     holds: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sees", tuple(sorted(self.sees)))
+        object.__setattr__(self, "sees", tuple(sorted(set(self.sees))))
 
     @cached_property
     def sentence(self) -> str:
@@ -121,10 +123,20 @@ class OptionSpec:
 
 @dataclass(frozen=True)
 class Grammar:
-    """The options of a task and the objects that exist in it: what a plan may say."""
+    """The options of a task and the objects that exist in it: what a plan may say.
+
+    Raises ValueError if two objects, or two options (aliases too), have the same name.
+    """
 
     options: tuple[OptionSpec, ...]
     objects: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        names = [name for spec in self.options for name in (spec.name, *spec.aliases)]
+        for what, words in (("object", self.objects), ("option", names)):
+            for word, count in Counter(words).items():
+                if count > 1:
+                    raise ValueError(f"the grammar names the {what} {word!r} {count} times")
 
     def __hash__(self) -> int:
         return self._hash

@@ -11,8 +11,8 @@ from typing import Any
 from pipeline.params import ParamsError
 from pipeline.tasks.base import get_task
 
-ARROWS = {"A": "forward", "C": "right", "D": "left"}
-"""What follows ESC [ when an arrow key is pressed, and the action that it stands for."""
+ARROWS = {"A": ("↑", "forward"), "C": ("→", "right"), "D": ("←", "left")}
+"""What follows ESC [ when an arrow key is pressed; the key, and the action that it stands for."""
 QUIT = ("q", "\x04", "")
 
 
@@ -32,14 +32,17 @@ def play(task_name: str, layout: int, student: Path | None = None) -> bool:
         from pipeline.evaluation import student_actor
 
         choose = student_actor(task, student, seed=0)
-    legend = ", ".join(f"{key} {name}" for key, name in zip(keys, names, strict=True))
+    pairs = [*zip(keys, names, strict=True), *((sign, name) for sign, name in ARROWS.values() if name in names)]
+    legend = ", ".join(f"{key} {name}" for key, name in pairs)
     env = task.make_env()
     observation, _ = env.reset(seed=layout)
     steps, total = 0, 0.0
     with _single_keys() as pressed:
-        what = "any key: next step" if choose else f"{legend}; arrows"
-        print(f"{task_name}, layout {layout} ({task.split(layout)} split): {what}; q quit")
-        print(task.sketch(observation), flush=True)
+        print(f"{task_name}, layout {layout} ({task.split(layout)} split)")
+        print(f"keys: {'any but q: next step' if choose else legend}, q quit")
+        if task.legend:
+            print(task.legend)
+        print(f"\n{task.sketch(observation)}", flush=True)
         for key in pressed:
             action = choose(observation) if choose else _action(key, keys, names)
             if action is None:
@@ -67,8 +70,9 @@ def letters(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _action(key: str, keys: tuple[str, ...], names: tuple[str, ...]) -> int | None:
     """The action of a key, or None."""
-    if ARROWS.get(key) in names:
-        return names.index(ARROWS[key])
+    _, move = ARROWS.get(key, ("", ""))
+    if move in names:
+        return names.index(move)
     return keys.index(key) if key in keys else None
 
 

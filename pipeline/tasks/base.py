@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,10 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 class UnknownTask(ValueError):
     """A task name that is not registered; the message lists those that are."""
+
+
+class BrokenTask(ValueError):
+    """An entry point that gives no usable task; the message names it, its package and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,9 @@ class Task(ABC):
     held_out: str = "other layouts than in training"
     """What the layouts of the validation and test splits are, in words, for `llm4teach tasks`."""
 
+    legend: str = ""
+    """What a person who plays needs to know: the signs of `sketch`, and what the actions do."""
+
     @abstractmethod
     def make_env(self, render_mode: str | None = None) -> Any:
         """One reference environment (gymnasium API; `reset(seed=...)` fixes the layout)."""
@@ -285,21 +292,41 @@ BUILT_IN: dict[str, str] = {
     "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
     "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
 }
-"""Tasks of this project: name -> `module:factory`. Others come from the entry points `llm4teach.tasks`."""
+"""Tasks of this project: name -> `module:factory`. Others come from entry points."""
+ENTRY_POINTS = "llm4teach.tasks"
+"""The group in which installed packages name the factories of their tasks."""
 
 
 def task_names() -> list[str]:
     """All registered names, the project's own first."""
-    return [*BUILT_IN, *sorted(e.name for e in entry_points(group="llm4teach.tasks") if e.name not in BUILT_IN)]
+    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=ENTRY_POINTS)} - BUILT_IN.keys())]
 
 
 def get_task(name: str) -> Task:
-    """The task of that name. Raises UnknownTask, naming those there are."""
+    """The task of that name. Raises UnknownTask, naming those there are, or BrokenTask."""
     if name in BUILT_IN:
         module, _, factory = BUILT_IN[name].partition(":")
         make: Callable[[], Task] = getattr(import_module(module), factory)
         return make()
-    for entry in entry_points(group="llm4teach.tasks"):
+    for entry in entry_points(group=ENTRY_POINTS):
         if entry.name == name:
-            return entry.load()()
+            return _made_by(entry)
     raise UnknownTask(f"unknown task {name!r}; there are {', '.join(task_names())}")
+
+
+def _made_by(entry: EntryPoint) -> Task:
+    """The task that an entry point makes. Raises BrokenTask for whatever goes wrong in it."""
+    try:
+        task = entry.load()()
+        if not isinstance(task, Task):
+            raise TypeError(f"made {task!r}, which is no Task")
+        for name in ("name", "suite", "horizon", "space", "grammar", "prompt"):
+            getattr(task, name)
+    except Exception as error:
+        package = entry.dist.name if entry.dist else "unknown"
+        why = " ".join(str(error).split())
+        raise BrokenTask(
+            f"task {entry.name!r} can't be made: its entry point {entry.value!r} (package {package}) fails with "
+            f"{type(error).__name__}: {why}"
+        ) from error
+    return task

@@ -13,7 +13,8 @@ import tiny
 from pipeline.evaluation import teacher_actor
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import get_task
-from pipeline.tasks.doorkey.sketch import sketch
+from pipeline.tasks.doorkey.description import COLOURS
+from pipeline.tasks.doorkey.sketch import AGENT, COLOUR_LETTERS, LETTERS, SIGNS, sketch
 from stages.play import letters
 
 NAMES = get_task(tiny.TASK).space.names
@@ -52,9 +53,25 @@ def test_keys_play_the_reference_environment(tmp_path):
     ended = play(tmp_path, "".join(KEYS[action] for action in actions), "--layout", "7")
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[-1].startswith(f"success after {len(actions)} steps, return 0.")
-    assert ended.stdout.startswith(f"{tiny.TASK}, layout 7 ({get_task(tiny.TASK).split(7)} split): l left, ")
+    assert ended.stdout.startswith(f"{tiny.TASK}, layout 7 ({get_task(tiny.TASK).split(7)} split)\n")
     for observation in seen:
         assert sketch(observation["map"]) in ended.stdout
+
+
+def test_signs_and_keys_are_explained(tmp_path):
+    header = play(tmp_path, "").stdout.partition("\n\n")[0]
+    for sign in (*SIGNS.values(), *LETTERS.values(), *AGENT):
+        assert not sign.strip() or f"{sign} " in header
+    for colour in COLOURS:
+        assert f"{COLOUR_LETTERS[colour]} {colour}" in header
+    for key, name in zip(KEYS, NAMES, strict=True):
+        assert f"{key} {name}" in header
+    for words in ("↑ forward", "→ right", "← left", "q quit"):
+        assert words in header
+
+
+def test_each_colour_has_a_letter_of_its_own():
+    assert len(set(COLOUR_LETTERS.values())) == len(COLOURS)
 
 
 def test_arrows_are_the_moves(tmp_path):

@@ -15,7 +15,7 @@ from pipeline.instructions import Description, Grammar, Option, OptionSpec, Soft
 from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt, split_of
 from pipeline.tasks.doorkey import options
 from pipeline.tasks.doorkey.description import COLOURS, Naming, Scene, read_scene
-from pipeline.tasks.doorkey.sketch import sketch
+from pipeline.tasks.doorkey.sketch import LEGEND, sketch
 
 if TYPE_CHECKING:
     from pipeline.tasks.doorkey.environment import DoorKeyEnv, Layout
@@ -37,6 +37,7 @@ class DoorKeyTask(Task):
     held_out = "other worlds (rooms with their objects) than in training"
     space = Space("discrete", len(ACTIONS), ACTIONS)
     idle = options.DONE
+    legend = LEGEND
 
     def __init__(self, name: str, horizon: int, naming: Naming, objects: tuple[str, ...], prompt: TaskPrompt) -> None:
         self.name = name
