@@ -10,8 +10,10 @@ from typing import Any
 from pipeline.experiments.label_changes import LabelChange, by_logprobs, hard, missing, noise, samples
 from pipeline.params import Params, Schedule
 
-TUNED = {"rl": {"lr": 2e-3, "entropy": 0.03}, "hierarchical": {"lr": 8e-3, "entropy": 0.03}}
+TUNED = {"rl": {"lr": 1e-3, "entropy": 0.06}, "hierarchical": {"lr": 8e-3, "entropy": 0.03}}
 """Settings in which a method does better than with the shared ones (benchmarks/tune.py)."""
+AT_HORIZON = {"goes on": {"truncation": "bootstrap"}, "ended": {"truncation": "terminal"}}
+"""What students may take an episode for that the horizon cuts off."""
 DOORKEY = ("SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey")
 
 
@@ -125,6 +127,23 @@ def experiments(params: Params) -> tuple[Experiment, ...]:
                 Variant("KL"),
                 Variant("Wasserstein", schedule={"distance": "wasserstein"}),
                 Variant("Wasserstein, λ five times", schedule={"distance": "wasserstein", "lambda_0": 5 * top}),
+            ),
+        ),
+        Experiment(
+            "horizon",
+            "Is an episode that the horizon cuts off better taken for one that goes on, or for one that ended?",
+            "",
+            DOORKEY,
+            tuple(Variant(name, schedule=cut) for name, cut in AT_HORIZON.items()),
+        ),
+        Experiment(
+            "horizon-rl",
+            "And where there is no teacher?",
+            "",
+            DOORKEY,
+            tuple(
+                Variant(name, method="rl", schedule={**TUNED["rl"], **cut, "steps": 3_000_000})
+                for name, cut in AT_HORIZON.items()
             ),
         ),
         Experiment(

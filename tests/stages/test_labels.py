@@ -118,7 +118,8 @@ def test_tables_are_found_by_folder_and_by_task(one: str) -> None:
     assert "no label table" in run("stats", "Nowhere", fails=True)
 
 
-def test_a_file_of_the_users_own_that_is_no_table_is_named_and_not_to_be_deleted(one: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one")
+def test_a_file_of_the_users_own_that_is_no_table_is_named_and_not_to_be_deleted(tmp_path: Path) -> None:
     (tmp_path / "notes.parquet").write_text("mine")
     for command in ("show", "stats", "coverage"):
         said = run(command, "notes.parquet", fails=True)
