@@ -1,4 +1,4 @@
-"""`docs/tables.md` explains every column of every table, with its type, in the schema's order."""
+"""The documents keep their word: columns are explained, cited figures can be printed, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -34,3 +34,21 @@ def test_every_column_is_explained(name: str) -> None:
     )
     rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (\S.*) \|$", section, re.MULTILINE)
     assert [(column, kind) for column, kind, _ in rows] == list(columns(SCHEMAS[name]))
+
+
+def test_make_bench_prints_every_figure_that_the_readme_cites() -> None:
+    readme, makefile = ((ROOT / name).read_text() for name in ("README.md", "Makefile"))
+    cited = set(re.findall(r"`(\w+\.py)", readme)) & {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+    run = set(re.findall(r"^\t@python benchmarks/(\w+\.py)", makefile.partition("\nbench:")[2], re.MULTILINE))
+    assert "engine.py" in cited
+    assert cited <= run
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/published/doorkey/README.md"]
+)
+def test_links_within_the_project_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text()
+    links = [one or other for one, other in re.findall(r"\]\(([^)#]+)|src=\"([^\"]+)\"", text)]
+    places = [link for link in links if not link.startswith("http")]
+    assert [place for place in places if not ((ROOT / name).parent / place).exists()] == []
