@@ -68,7 +68,7 @@ class Ratio:
     @property
     def words(self) -> str:
         if math.isinf(self.high):
-            return f"at least {self.low:.1f}" if self.low > 0 else "any"
+            return f"at least {self.low:.1f}" if self.low > 0 else "any number of"
         return f"{self.low:.1f} to {self.high:.1f}" if self.low > 0 else f"at most {self.high:.1f}"
 
 

@@ -37,10 +37,10 @@ def found(data: Path) -> list[Worth]:
         (reach(100, 110, 120, 130, 140), reach(100, 115, 120, 130, 140), "0.8 to 1.3", "can’t be told"),
         (reach(100, 100, 100, 100, 100), reach(300, 300, NEVER, NEVER, NEVER), "at least 3.0", "more"),
         (reach(*[NEVER] * 5), reach(*[300] * 5), "at most 0.1", "fewer"),
-        (reach(*[NEVER] * 5), reach(*[NEVER] * 5), "any", "can’t be told"),
+        (reach(*[NEVER] * 5), reach(*[NEVER] * 5), "any number of", "can’t be told"),
         (reach(*[100] * 5, earliest=100_000), reach(*[300] * 5), "at least 3.0", "more"),
-        (reach(*[100] * 5, earliest=100_000), reach(*[100] * 5, earliest=100_000), "any", "can’t be told"),
-        (reach(100, 100, 100), reach(300, 300, 300), "any", "can’t be told"),  # three of each allow no 95%
+        (reach(*[100] * 5, earliest=100_000), reach(*[100] * 5, earliest=100_000), "any number of", "can’t be told"),
+        (reach(100, 100, 100), reach(300, 300, 300), "any number of", "can’t be told"),  # three of each allow no 95%
     ],
 )
 def test_the_interval_of_a_ratio_is_its_verdict(own: Reach, other: Reach, words: str, verdict: str) -> None:
