@@ -49,6 +49,25 @@ def test_a_request_that_another_process_has_claimed_is_left_to_it(tmp_path: Path
     assert questions == [second, first]
 
 
+def test_a_request_is_claimed_until_its_last_sample_is_written(tmp_path: Path) -> None:
+    """Another process that wants an eleventh sample gets its turn as soon as the ten are there, and not before."""
+    found: list[list[list[int] | None]] = []
+
+    async def scenario() -> None:
+        other = Ledger(tmp_path / "ledger.sqlite")
+
+        async def one_at_a_time(_: int, body: dict[str, Any]) -> Reply:
+            found.append(other.claim([requests[0].key], 11))
+            return reply({**body, "n": 1})
+
+        engine, method = make_engine(FakeClient(one_at_a_time), tmp_path, fake(concurrency=1))
+        requests = requests_of(method, 2)
+        await asyncio.wait_for(engine.run(requests), 20)
+
+    asyncio.run(scenario())
+    assert found == [[None]] * 10 + [[[10]]] * 10
+
+
 def test_a_run_that_is_cut_off_leaves_no_claims(tmp_path: Path) -> None:
     """With calls under way and requests claimed ahead, as after Ctrl-C."""
 
