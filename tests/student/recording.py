@@ -74,10 +74,11 @@ def labels_at(*times: int) -> dict[str, SoftInstruction]:
 
 
 class Recorder(Student):
-    """Keeps copies of what `update` is given. It draws its actions evenly; its value is (1 + what it remembers) / 2.
+    """Keeps copies of what `update` is given. It draws its actions evenly.
 
     Features are the observation, and how many observations of the episode were taken into the memory.
-    The log-probability is the uniform that the action was drawn by.
+    The log-probability is the uniform that the action was drawn by. The value is 1 + half the time in steps, by equal
+    parts of what is seen and what is remembered.
     """
 
     parameters = 0
@@ -104,7 +105,7 @@ class Recorder(Student):
         if uniforms is not None:
             actions[:] = uniforms * 3
             log_probs[:] = uniforms
-        values[:] = (features["remembered"] + 1) / 2
+        values[:] = 1 + (features["seen"][:, 0] + features["remembered"] - 1) / 4
 
     def update(self, rollout: Any, orders: np.ndarray, settings: Any) -> dict[str, float]:
         columns = {
