@@ -15,7 +15,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -148,18 +147,22 @@ def covered(copy: Copy, code: Mapping[str, str], among: Sequence[str]) -> Covers
 
 
 def chosen_tests(mutation: Mutation, covers: Covers, limit: float) -> list[str]:
-    """The test files that run a changed line, or at least load its file: the likeliest first, in `limit` seconds."""
-    loads = [test for test, one in covers.items() if mutation.path in one["lines"]]
-    runs = [test for test in loads if mutation.statement in covers[test]["lines"][mutation.path]]
+    """The test files that run a changed line, are named after its file or import it; else all that load the file.
+
+    The likeliest to notice come first, and those that would take more than `limit` seconds in all are left out.
+    """
     path = Path(mutation.path)
-    imports = re.compile(rf"^(?:from|import) .*\b{path.stem}\b", re.MULTILINE)
+    module = ".".join(path.with_suffix("").parts)
+    loads = [test for test, one in covers.items() if mutation.path in one["lines"]]
+    runs = {test for test in loads if mutation.statement in covers[test]["lines"][mutation.path]}
+    named = {test for test in loads if path.stem in Path(test).stem}
+    imported = {test for test in loads if f"from {module} import" in (ROOT / test).read_text()}
 
     def order(test: str) -> tuple[bool, bool, bool, float]:
-        named, imported = path.stem in Path(test).stem, bool(imports.search((ROOT / test).read_text()))
-        return not named, not imported, path.parts[1] != Path(test).parts[1], covers[test]["seconds"]
+        return test not in named, test not in imported, test not in runs, covers[test]["seconds"]
 
     chosen: list[str] = []
-    for test in sorted(runs or loads, key=order):
+    for test in sorted(runs | named | imported or loads, key=order):
         if chosen and sum(covers[one]["seconds"] for one in [*chosen, test]) > limit:
             break
         chosen.append(test)
