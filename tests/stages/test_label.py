@@ -45,7 +45,7 @@ NOTHING, KEY, HELD = Description(), Description(("key",)), Description((), "key"
 
 
 def test_published_labels_take_the_collected_counts_and_invent_nothing(tmp_path: Path) -> None:
-    collect(tmp_path, "SimpleDoorKey", {NOTHING: 60, KEY: 30, Description(("door", "door")): 10})
+    collect(tmp_path, "SimpleDoorKey", {NOTHING: 60, KEY: 30, Description(("chest",)): 10})
     metrics = label("SimpleDoorKey", settings(), tmp_path)
 
     path = tmp_path / "data/labels/SimpleDoorKey/labels.parquet"
