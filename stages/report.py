@@ -79,7 +79,7 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
     Console(file=table, width=200).print(_table(comparisons))  # so wide that nothing is cut off
     write_bytes(page, render(params, tasks, paper, analysis).encode())
     write_bytes(out / "table.csv", columns.getvalue().encode())
-    write_bytes(out / TABLE, table.getvalue().encode())
+    write_bytes(out / TABLE, "".join(f"{line.rstrip()}\n" for line in table.getvalue().splitlines()).encode())
     write_bytes(out / "metrics.json", (json.dumps(metrics(comparisons), indent=1) + "\n").encode())
     if not quiet:
         print(summary(root, with_paper))

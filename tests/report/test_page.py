@@ -147,6 +147,7 @@ def test_page_table_and_files_say_the_same_of_a_baseline(page_path: Path) -> Non
 def test_the_table_is_whole_and_tells_the_interval_and_the_students_range(page_path: Path) -> None:
     text = (page_path.parent / "table.txt").read_text()
     assert "…" not in text
+    assert not any(line != line.rstrip() for line in text.splitlines())
     (line,) = [line for line in text.splitlines() if "LLM4Teach" in line]
     # Two students of 200 episodes each, of which none fails: z^2 / (200 + z^2) = 1.9% below.
 
