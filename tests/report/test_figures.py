@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from synthetic import write_student
 
 from pipeline.report.curves import Curve, find_curves
-from pipeline.report.figures import learning_curves, teacher_leaves
+from pipeline.report.figures import amount, learning_curves, teacher_leaves
 
 
 def leaving(seed: int, iteration: int) -> Curve:
@@ -23,6 +24,20 @@ def test_the_teacher_leaves_where_it_leaves_the_median_student() -> None:
     assert teacher_leaves(curves, "seconds") == 2
     assert teacher_leaves([*curves, leaving(3, 10)], "env_steps") == 400  # one whose teacher stays has no say
     assert teacher_leaves([leaving(0, 10)], "env_steps") is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"), [(999, "999"), (1000, "1K"), (99_999, "100K"), (100_000, "0.10M"), (2_345_678, "2.35M")]
+)
+def test_steps_are_short(steps: float, words: str) -> None:
+    assert amount(steps, "env_steps") == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(4.25, "4.2 s"), (119.9, "119.9 s"), (120, "2.0 min"), (210, "3.5 min")]
+)
+def test_seconds_become_minutes_after_two(seconds: float, words: str) -> None:
+    assert amount(seconds, "seconds") == words
 
 
 def test_captions_of_one_run_agree(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_stats_adds_up_tokens_cost_and_invalid_mass(one: str, tmp_path: Path) ->
     found = run("stats", one, "--json")
     assert (found["tokens_in"], found["tokens_out"], found["cost"]) == (10, 12, 0.5)
     assert (found["attempts"], found["failed_attempts"]) == (2, 1)
+    assert set(found["answers"].values()) == {0}  # these verdicts are shares, of nobody knows how many answers
     assert found["residual_mass"] == pytest.approx(0.125)
     assert found["residual_mass_visits"] == pytest.approx(0.0625)
     assert {"states", "provider", "verdicts"} <= set(found)
