@@ -22,15 +22,14 @@ from functools import cached_property
 class Description:
     """What the agent can say about a state: the objects it has seen, and the one it holds.
 
-    Objects are noun phrases such as `red key`. `sees` is kept sorted and names each once, however many of its name are
-    there, so equal states compare equal.
+    Objects are noun phrases such as `red key`. `sees` is kept sorted, so equal states compare equal.
     """
 
     sees: tuple[str, ...] = ()
     holds: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sees", tuple(sorted(set(self.sees))))
+        object.__setattr__(self, "sees", tuple(sorted(self.sees)))
 
     @cached_property
     def sentence(self) -> str:

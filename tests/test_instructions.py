@@ -158,12 +158,6 @@ def test_only_the_first_option_must_be_possible_now() -> None:
     assert read_plan("drop <color1 key>", get_task("ColoredDoorKey").grammar, other).verdict is Verdict.NOT_EXECUTABLE
 
 
-def test_a_description_names_each_object_once() -> None:
-    two = Description(("red key", "door", "red key"))
-    assert two == Description(("door", "red key"))
-    assert two.sentence == "The agent observes a door, a red key, and holds nothing."
-
-
 def test_a_description_is_one_sentence_whatever_the_order() -> None:
     one, other = Description(("key", "door"), None), Description(("door", "key"))
     assert one == other

@@ -16,8 +16,10 @@ from pipeline.tasks.base import BUILT_IN
 
 MODULE = """
 from dataclasses import replace
+from pipeline.instructions import Description
 from pipeline.tasks.base import Task
 from pipeline.tasks.doorkey.task import DoorKeyTask, simple as sound
+from pipeline.tasks.reference_batch import ReferenceBatch
 
 def raising():
     raise KeyError("a\\nthing")
@@ -30,6 +32,13 @@ def wording():
     grammar = sound().grammar
     return replace(grammar, options=(*grammar.options, grammar.options[0]))
 
+def twins():
+    # two of everything, which share a name
+    task, describe = sound(), sound().describe
+    task.describe = lambda observation: Description(describe(observation).sees * 2, describe(observation).holds)
+    task.make_batch = lambda size, seed, labels=None, split="train": ReferenceBatch(task, size, seed, labels, split)
+    return task
+
 def no_task():
     return 7
 
@@ -40,6 +49,7 @@ class Unfinished(DoorKeyTask):
     def __init__(self):
         pass
 """
+SOUND = {"Sound": "others_tasks:sound", "Twins": "others_tasks:twins"}
 BROKEN = {
     "Absent": ("others_tasks:absent", "AttributeError: module 'others_tasks' has no attribute 'absent'"),
     "Abstract": ("others_tasks:Abstract", "TypeError: Can't instantiate abstract class Abstract"),
@@ -55,12 +65,12 @@ BROKEN = {
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with one sound task and broken ones, in the current folder with tiny params."""
+    """A package with sound tasks and broken ones, in the current folder with tiny params."""
     (tmp_path / "others_tasks.py").write_text(MODULE)
     about = tmp_path / "others_tasks-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others-tasks\nVersion: 1.0\n")
-    entries = {"Sound": "others_tasks:sound", **{name: place for name, (place, _) in BROKEN.items()}}
+    entries = {**SOUND, **{name: place for name, (place, _) in BROKEN.items()}}
     lines = [f"{name} = {place}" for name, place in entries.items()]
     (about / "entry_points.txt").write_text("\n".join(["[llm4teach.tasks]", *lines]))
     write_params(tmp_path / "params.yaml")
@@ -81,7 +91,7 @@ def said_of(name: str) -> str:
 def test_broken_tasks_hide_no_others() -> None:
     listed = run("tasks", "--json")
     assert listed.exit_code == 0
-    assert [task["name"] for task in json.loads(listed.stdout)] == [*BUILT_IN, "SimpleDoorKey"]  # made by Sound
+    assert [task["name"] for task in json.loads(listed.stdout)] == [*BUILT_IN, *["SimpleDoorKey"] * len(SOUND)]
     for line, name in zip(listed.stderr.splitlines(), BROKEN, strict=True):
         assert line.startswith(said_of(name))
 
@@ -94,6 +104,7 @@ def test_a_broken_task_is_one_line(name: str) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_sound_one_can_be_used() -> None:
-    assert run("collect", "--task", "Sound").exit_code == 0
-    assert Path("data/states/Sound.parquet").is_file()
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_one_can_be_used(name: str) -> None:
+    assert run("collect", "--task", name).exit_code == 0
+    assert Path(f"data/states/{name}.parquet").is_file()
