@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 from tiny import TASK, llm4teach, params, publish, write_params
 
 from pipeline.evaluation import evaluate_student, evaluation_layouts
-from pipeline.params import ParamsError
+from pipeline.params import ParamsError, Train
 from pipeline.statistics import wilson_interval
-from pipeline.student.saved import StudentError, load_student
+from pipeline.student.make import make_student
+from pipeline.student.saved import StudentError, load_student, save_student
 from pipeline.tables import EPISODES, read_table
 from pipeline.tasks.base import SPLITS, get_task
 from stages.evaluate import evaluate, evaluate_saved, layout_seeds
@@ -101,18 +102,26 @@ def test_each_student_draws_by_a_seed_of_its_own(root: Path, tmp_path: Path) -> 
 
 
 def test_each_student_is_evaluated(root: Path, tmp_path: Path) -> None:
-    """The second one is only taught: its episodes are others, by argmax too."""
-    students = Path("data/students") / TASK / "llm4teach"
-    for seed, phase in (("0", "final"), ("1", "taught")):
-        shutil.copytree(root / students / phase / "0", tmp_path / students / "final" / seed)
+    """The second one idles, so that its episodes are others."""
+    final, task = Path("data/students") / TASK / "llm4teach/final", get_task(TASK)
+    shutil.copytree(root / final / "0", tmp_path / final / "0")
+    idler = make_student(task, Train(schedule="tiny"), np.random.default_rng(0))
+    weights = idler.weights()
+    weights["heads.bias"][task.idle] = 9
+    idler.load_weights(weights)
+    save_student(tmp_path / final / "1", idler, {"schedule": "tiny", "network": "egocentric"})
     evaluate(TASK, "llm4teach", params({"seeds": 2, "evaluate.seed": 5}), tmp_path)
-    task, found = get_task(TASK), rows(tmp_path, "llm4teach")
-    for seed in (0, 1):
-        student = load_student(task, tmp_path / students / "final" / str(seed))
-        mine = [row for row in found if row["seed"] == seed and row["acting"] == "argmax"]
-        layouts = np.array([row["layout_seed"] for row in mine], np.uint32)
-        for row, expected in zip(mine, evaluate_student(task, student, layouts, "argmax", 0), strict=True):
-            assert {name: row[name] for name in expected} == expected
+    found = rows(tmp_path, "llm4teach")
+    for acting in ("sampled", "argmax"):
+        episodes = []
+        for seed in (0, 1):
+            student = load_student(task, tmp_path / final / str(seed))
+            mine = [row for row in found if (row["seed"], row["acting"]) == (seed, acting)]
+            layouts = np.array([row["layout_seed"] for row in mine], np.uint32)
+            expected = evaluate_student(task, student, layouts, acting, 5 + seed)
+            assert [{name: row[name] for name in expected[0]} for row in mine] == expected
+            episodes.append(expected)
+        assert episodes[0] != episodes[1]
 
 
 def test_json_is_all_that_is_printed(root: Path) -> None:
@@ -162,11 +171,15 @@ def test_a_saved_student_plays_any_layouts(root: Path) -> None:
     held_out, counts = evaluate_saved(TASK, folder, None, None, params())
     assert held_out == json.loads((root / "data/evaluations" / TASK / "llm4teach.json").read_text())
     assert counts == {"train": 0, "validation": 0, "test": EPISODES_EACH}
-    some = evaluate_saved(TASK, folder, "3,10-12", None, params({"evaluate.seed": 4}))[0]["sampled"]
-    task = get_task(TASK)
-    played = evaluate_student(task, load_student(task, folder), np.array([3, 10, 11, 12], np.uint32), "sampled", 4)
-    assert some["success"] == np.mean([row["success"] for row in played])
-    assert some["length"] == np.mean([row["episode_length"] for row in played])
+    some = evaluate_saved(TASK, folder, "3,10-40", None, params({"evaluate.seed": 4}))[0]["sampled"]
+    task, layouts = get_task(TASK), np.array([3, *range(10, 41)], np.uint32)
+    lengths = []
+    for seed in (4, 0):
+        played = evaluate_student(task, load_student(task, folder), layouts, "sampled", seed)
+        lengths.append(np.mean([row["episode_length"] for row in played]))
+        if seed == 4:
+            assert some["success"] == np.mean([row["success"] for row in played])
+    assert some["length"] == lengths[0] != lengths[1]
 
 
 def test_layouts_are_told_apart_by_split(root: Path) -> None:
