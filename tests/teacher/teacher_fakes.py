@@ -78,7 +78,7 @@ def write_lamp_labels(path: Path, states: Sequence[State]) -> Path:
 
 def settings(url: str, **changes: Any) -> Label:
     """Settings that ask a local server."""
-    base: dict[str, Any] = {"provider": "openai", "model": "Lamps", "base_url": url, "timeout_s": 5.0}
+    base: dict[str, Any] = {"provider": "openai", "model": "Lamps", "base_url": url, "timeout_s": 60.0}
     return Label.model_validate({**base, **changes})
 
 

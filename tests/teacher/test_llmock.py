@@ -69,9 +69,9 @@ def test_a_quota_per_minute_is_heeded(mock: Any, tmp_path: Path) -> None:
 
 
 def test_a_server_that_stalls(mock: Any, tmp_path: Path) -> None:
-    mock.delay(3.0, times=2)
+    mock.delay(10.0, times=2)
     mock.reply(ANSWER, times=None)
-    rows, responses = label_here(mock, tmp_path, timeout_s=0.5)
+    rows, responses = label_here(mock, tmp_path, timeout_s=2.0)
     assert explores(rows)
     assert sum(1 for r in responses if r["error"]) == 2
 
