@@ -108,6 +108,7 @@ def test_the_page_says_what_was_run_and_how_it_went(page_path: Path) -> None:
     assert "LLM4Teach beats the paper’s success on the one task compared." in page.text
     assert "2 students per task, each trained for 0.49M environment steps" in page.text
     assert "22,913 parameters" in page.text
+    assert "Intervals are for new students on new layouts" in page.text
     assert "on 200 held-out layouts" in page.text
     assert "66.7% of collected descriptions" in page.text
     assert "80.0% of visits covered" in page.text
