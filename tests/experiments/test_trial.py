@@ -14,6 +14,7 @@ from pipeline.fan_out import Interrupted
 from pipeline.params import load_params
 from pipeline.student.annealing import teacher_weight
 from pipeline.tables import EPISODES, read_table
+from stages.collect import collect
 
 
 def some_trial(root: Path, **changes):
@@ -76,6 +77,16 @@ def test_the_code_that_makes_students_is_part_of_a_trial(tmp_path, monkeypatch):
     assert done_trials([experiment], tiny.params(), tmp_path) == {trial.out}
     (tmp_path / "data/labels" / tiny.TASK / "labels.parquet").unlink()
     assert done_trials([experiment], tiny.params(), tmp_path) == set()
+
+
+def test_a_warm_start_on_other_states_is_another_trial(tmp_path):
+    warm, cold = some_trial(tmp_path, train={"warm_start": 3}), some_trial(tmp_path)
+    keys = []
+    for seed in (0, 1):
+        collect(tiny.TASK, tiny.params({"collect.seed": seed}), tmp_path)
+        keys.append((trial_key(warm), trial_key(cold)))
+    assert keys[0][0] != keys[1][0]
+    assert keys[0][1] == keys[1][1]
 
 
 def test_only_the_tasks_of_params_are_tried():
