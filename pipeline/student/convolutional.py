@@ -25,6 +25,7 @@ from pipeline.compiled import compiled, compiled_fast
 from pipeline.student.egocentric import ACTIONS, GRID, OUTPUTS
 from pipeline.student.layers import add_bias, column_sums, pass_rectifier, rectify
 from pipeline.student.layout import Layout, Parameter, orthogonal
+from pipeline.student.patches import cut, put_back
 
 VALUES = (11, 6, 3, 5)
 """How many values each channel has: MiniGrid's objects, colours and states, and four directions or none."""
@@ -218,42 +219,6 @@ def _table_gradient(at_first, shown, at_table):
                         right[c] += at_total[c]
 
 
-@compiled_fast
-def _cut(cells, side, stride, patches_side, patches):
-    """Fill patches (float32[n * patches_side^2, PLACES * width]) with what the kernel covers of cells.
-
-    cells  float32[n * side^2, width]; neighbours in a row are neighbours here, so that a patch is KERNEL runs
-    """
-    flat, run = cells.reshape(-1), KERNEL * cells.shape[1]
-    at = 0
-    for k in range(patches.shape[0] // patches_side**2):
-        for x in range(patches_side):
-            for y in range(patches_side):
-                for i in range(KERNEL):
-                    start = ((k * side + stride * x + i) * side + stride * y) * cells.shape[1]
-                    source, target = flat[start : start + run], patches[at, i * run : (i + 1) * run]
-                    for c in range(run):
-                        target[c] = source[c]
-                at += 1
-
-
-@compiled_fast
-def _put_back(at_patches, side, stride, patches_side, at_cells):
-    """Set the gradient of the cells that patches were cut from to that of the patches; arguments as for `_cut`."""
-    at_cells[:] = 0
-    flat, run = at_cells.reshape(-1), KERNEL * at_cells.shape[1]
-    at = 0
-    for k in range(at_patches.shape[0] // patches_side**2):
-        for x in range(patches_side):
-            for y in range(patches_side):
-                for i in range(KERNEL):
-                    start = ((k * side + stride * x + i) * side + stride * y) * at_cells.shape[1]
-                    target, source = flat[start : start + run], at_patches[at, i * run : (i + 1) * run]
-                    for c in range(run):
-                        target[c] += source[c]
-                at += 1
-
-
 @compiled
 def _layer(inputs, weight, bias, outputs):
     """Fill the rectified outputs of a layer (float32[rows, width])."""
@@ -263,8 +228,9 @@ def _layer(inputs, weight, bias, outputs):
 
 
 @compiled
-def forward(p, work, maps, rows):
-    """The network on n rows (int64[n]) of maps; gives its Layers, which are views of the workspace. p: Parts."""
+def forward(p, work, features, rows):
+    """The network on n rows (int64[n]) of features, the maps; gives its Layers, views of the workspace. p: Parts."""
+    (maps,) = features
     n = rows.shape[0]
     shown, hidden, outputs = work.shown[:n], work.hidden[:n], work.outputs[:n]
     first, second, third = work.first[: n * PADDED**2], work.second[: n * SIDE**2], work.third[: n * LAST**2]
@@ -280,9 +246,9 @@ def forward(p, work, maps, rows):
         second_patches = work.second_patches[: (stop - start) * LAST**2]
         _add_up(table, shown[start:stop], first_block)
         rectify(first_block)
-        _cut(first_block, PADDED, 2, SIDE, first_patches)
+        cut(first_block, KERNEL, PADDED, 2, SIDE, first_patches)
         _layer(first_patches, p.second, p.second_bias, second_block)
-        _cut(second_block, SIDE, 1, LAST, second_patches)
+        cut(second_block, KERNEL, SIDE, 1, LAST, second_patches)
         _layer(second_patches, p.third, p.third_bias, third[start * LAST**2 : stop * LAST**2])
     _layer(third.reshape(n, FLAT), p.hidden, p.hidden_bias, hidden)
     np.dot(hidden, p.heads.T, outputs)
@@ -291,7 +257,7 @@ def forward(p, work, maps, rows):
 
 
 @compiled
-def backward(p, g, work, layers, at_outputs):
+def backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001 (the layers tell what was shown)
     """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
     n = at_outputs.shape[0]
     np.dot(at_outputs.T, layers.hidden, g.heads)
@@ -310,19 +276,19 @@ def backward(p, g, work, layers, at_outputs):
         second = layers.second[start * SIDE**2 : stop * SIDE**2]
         at_third_block = at_third[start * LAST**2 : stop * LAST**2]
         patches = work.second_patches[: len(at_third_block)]
-        _cut(second, SIDE, 1, LAST, patches)
+        cut(second, KERNEL, SIDE, 1, LAST, patches)
         g.third[:] += np.dot(patches.T, at_third_block)
         np.dot(at_third_block, p.third.T, patches)
         at_second = work.at_second[: len(second)]
-        _put_back(patches, SIDE, 1, LAST, at_second)
+        put_back(patches, KERNEL, SIDE, 1, LAST, at_second)
         pass_rectifier(at_second, second)
         column_sums(at_second, g.second_bias)
         patches = work.first_patches[: len(second)]
-        _cut(first, PADDED, 2, SIDE, patches)
+        cut(first, KERNEL, PADDED, 2, SIDE, patches)
         g.second[:] += np.dot(patches.T, at_second)
         np.dot(at_second, p.second.T, patches)
         at_first = work.at_first[: len(first)]
-        _put_back(patches, PADDED, 2, SIDE, at_first)
+        put_back(patches, KERNEL, PADDED, 2, SIDE, at_first)
         pass_rectifier(at_first, first)
         column_sums(at_first, g.first_bias)
         _table_gradient(at_first, layers.shown[start:stop], at_table)

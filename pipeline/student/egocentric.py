@@ -135,8 +135,9 @@ class Layers(NamedTuple):
 
 
 @compiled
-def forward(p, tokens, counts, rows):
-    """The network on n rows (int64[n]) of tokens and counts; gives its Layers. p: Parts."""
+def forward(p, work, features, rows):  # noqa: ARG001 (work: for networks that keep arrays between calls)
+    """The network on n rows (int64[n]) of features, which are tokens and counts; gives its Layers. p: Parts."""
+    tokens, counts = features
     embedded = np.empty((rows.shape[0], WIDTH), np.float32)
     _embed(p, tokens, counts, rows, embedded)
     hidden = np.dot(embedded, p.hidden)
@@ -159,8 +160,9 @@ def _embedding_gradient(g, tokens, counts, rows, at_embedded):
 
 
 @compiled
-def backward(p, g, tokens, counts, rows, layers, at_outputs):
+def backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001
     """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
+    tokens, counts = features
     np.dot(at_outputs.T, layers.hidden, g.heads)
     column_sums(at_outputs, g.heads_bias)
     at_hidden = np.dot(at_outputs, p.heads)

@@ -9,14 +9,43 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba.extending import overload
 
 from pipeline.compiled import compiled, compiled_fast
+from pipeline.student import convolutional, egocentric
 from pipeline.student.egocentric import ACTIONS, OUTPUTS
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
 """Adam's settings, of this update and of torch's."""
 
 LOSSES = ("policy_loss", "value_loss", "teacher_loss", "entropy")
+
+NETWORKS = {egocentric.Parts: egocentric, convolutional.Parts: convolutional}
+"""Whose layers are meant, by the parameters that are given."""
+
+
+def _forward(p, work, features, rows):
+    """A network's Layers for those rows (int64[n]) of the features."""
+    return NETWORKS[type(p)].forward(p, work, features, rows)
+
+
+def _backward(p, g, work, features, rows, layers, at_outputs):
+    """Add to g the gradient of what has the gradient at_outputs by the outputs."""
+    NETWORKS[type(p)].backward(p, g, work, features, rows, layers, at_outputs)
+
+
+@overload(_forward)
+def _compiled_forward(p, work, features, rows):  # noqa: ARG001 (compiled code tells networks apart by their types)
+    forward = NETWORKS[p.instance_class].forward
+    return lambda p, work, features, rows: forward(p, work, features, rows)
+
+
+@overload(_backward)
+def _compiled_backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001
+    backward = NETWORKS[p.instance_class].backward
+    return lambda p, g, work, features, rows, layers, at_outputs: backward(
+        p, g, work, features, rows, layers, at_outputs
+    )
 
 
 @compiled_fast
@@ -36,12 +65,13 @@ def _softmax(outputs, k, probs):
 
 
 @compiled
-def choose(outputs, uniforms, greedy, actions, log_probs, values):
+def act(p, work, features, uniforms, greedy, actions, log_probs, values):
     """Choose an action per row: by inverting the cumulated probabilities at `uniforms`, or the most probable one.
 
-    outputs   float32[rows, OUTPUTS] of the network
-    uniforms  float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
+    p, work, features  a network's Parts, its workspace, and the arrays that it feeds on
+    uniforms float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
     """
+    outputs = _forward(p, work, features, np.arange(actions.shape[0])).outputs
     probs = np.empty(ACTIONS, np.float32)
     for row in range(outputs.shape[0]):
         shift = _softmax(outputs, row, probs)
@@ -85,11 +115,11 @@ def _wasserstein_pull(probs, teacher, pull, at_outputs):
 
 
 @compiled
-def loss_gradient(
-    outputs, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
+def minibatch_gradient(
+    p, g, work, features, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
     clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
 ):  # fmt: skip
-    """The gradient by the outputs (float32[n, OUTPUTS] for the given n rows) of the loss of `losses.py`; so shaped.
+    """Set g (Parts), given as zeros, to the gradient of the loss of `losses.py` over the given rows.
 
     wasserstein  whether that, and not KL, is the distance to the teacher
     losses float64[4]: the four parts of the loss are added to it.
@@ -104,6 +134,8 @@ def loss_gradient(
     for k in range(n):
         variance += (advantages[rows[k]] - mean) ** 2
     scale = 1 / (np.sqrt(variance / max(n - 1, 1)) + 1e-8)
+    layers = _forward(p, work, features, rows)
+    outputs = layers.outputs
     at_outputs = np.empty((n, OUTPUTS), np.float32)
     probs = np.empty(ACTIONS, np.float32)
     for k in range(n):
@@ -132,11 +164,11 @@ def loss_gradient(
             else:
                 losses[2] += _kl_pull(probs, outputs[k], shift, teacher[row], pull, at_outputs[k]) / n
         at_outputs[k, ACTIONS] = value_weight * error / n
-    return at_outputs
+    _backward(p, g, work, features, rows, layers, at_outputs)
 
 
 @compiled_fast
-def adam(theta, gradient, first, second, step, lr, grad_norm):
+def _adam(theta, gradient, first, second, step, lr, grad_norm):
     """One step of Adam on the gradient, scaled down to at most `grad_norm`."""
     squares = np.float32(0)
     for k in range(theta.shape[0]):
@@ -151,3 +183,32 @@ def adam(theta, gradient, first, second, step, lr, grad_norm):
         first[k] += weight1 * (g - first[k])
         second[k] += weight2 * (g * g - second[k])
         theta[k] -= rate * first[k] / (math.sqrt(second[k]) * root + epsilon)
+
+
+@compiled
+def update(
+    theta, p, gradient, g, first, second, step, work, features, actions, old_log_probs, advantages, returns, teacher,
+    labelled, orders, minibatch, lr, clip, grad_norm, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
+):  # fmt: skip
+    """All epochs of one iteration, in place; returns Adam's step count afterwards.
+
+    theta, gradient, first, second  float32[parameters]: parameters, scratch, Adam's moments; p and g are theta's and
+                                    gradient's Parts
+    orders int64[epochs, rows]: each epoch's order of rows; an incomplete last minibatch is left out.
+    losses float64[4]: set to the means of LOSSES over all minibatches.
+    """
+    losses[:] = 0
+    minibatches = 0
+    for epoch in range(orders.shape[0]):
+        for start in range(0, orders.shape[1] - minibatch + 1, minibatch):
+            rows = orders[epoch, start : start + minibatch]
+            gradient[:] = 0
+            minibatch_gradient(
+                p, g, work, features, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
+                clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
+            )  # fmt: skip
+            step += 1
+            minibatches += 1
+            _adam(theta, gradient, first, second, step, lr, grad_norm)
+    losses /= minibatches
+    return step
