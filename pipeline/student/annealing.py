@@ -8,14 +8,16 @@ from pipeline.params import Schedule
 def teacher_weight(schedule: Schedule, iteration: int) -> float:
     """lambda_i of Eq. 3: a linear fall from lambda_0 that reaches lambda_c at i1, lambda_c until i2, then 0.
 
-    The decay rate k of the paper follows from its ends, k = (lambda_0 - lambda_c) / i1. Iterations count from 0.
+    The decay rate k of the paper follows from its ends, k = (lambda_0 - lambda_c) / i1. Iterations count from 0; where
+    the schedule counts steps, an iteration stands where its first step does.
     """
-    if iteration >= schedule.i2:
+    i = iteration * schedule.units
+    if i >= schedule.i2:
         return 0.0
-    if iteration >= schedule.i1:
+    if i >= schedule.i1:
         return schedule.lambda_c
     decay = (schedule.lambda_0 - schedule.lambda_c) / schedule.i1
-    return schedule.lambda_0 - decay * iteration
+    return schedule.lambda_0 - decay * i
 
 
 def linear(start: float, end: float, iteration: int, iterations: int) -> float:

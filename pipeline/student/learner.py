@@ -11,19 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.instructions import SoftInstruction
-from pipeline.params import Schedule
+from pipeline.params import Schedule, Train
 from pipeline.student.advantages import gae
 from pipeline.student.annealing import linear, teacher_weight
-from pipeline.student.student import Rollout, Student, UpdateSettings, forget
-from pipeline.tasks.base import Batch, Finished, Task
+from pipeline.student.buffers import Buffers
+from pipeline.student.methods.method import Lesson, Method
+from pipeline.student.student import Reduce, Student, UpdateSettings, forget
+from pipeline.tasks.base import Finished, Task
 
-if TYPE_CHECKING:
-    from pipeline.student.hierarchical import PolicyOverTeachers
+TRAIN = "train"
+"""The phase with a teacher; the other is `finetune`."""
 
 
 @dataclass(frozen=True)
@@ -37,48 +38,53 @@ class Phase:
     @classmethod
     def of(cls, name: str, schedule: Schedule) -> Phase:
         """The named phase; its iterations are first..last-1."""
-        return cls(name, 0, schedule.i2) if name == "train" else cls(name, schedule.i2, schedule.iterations)
+        taught = schedule.taught
+        return cls(name, 0, taught) if name == TRAIN else cls(name, taught, schedule.iterations)
 
 
 class Learner:
     """One student that learns one task.
 
     task          what is learned
+    method        who teaches, in the phase `train`
+    train         the network, the memory and the update
     schedule      PPO's settings and the annealing
-    phase         which iterations; without the teacher, `instructions` are not needed
+    phase         which iterations
     make_student  makes the student from a random generator
-    instructions  the label table by state_id, or None
+    instructions  the label table by state_id; None for a method that needs none, and without a teacher
     seed          of layouts, sampled actions, initial weights and minibatches
-    make_over_teachers  makes the policy over the option policies that then teach in the label table's place
+    rank          of this process among those that learn one student together: they start from the same weights, and
+                  each has environments and random numbers of its own
+    reduce        comes between gradients and steps; see `Student.update`
     """
 
     def __init__(
         self,
         task: Task,
+        method: Method,
+        train: Train,
         schedule: Schedule,
         phase: Phase,
         make_student: Callable[[np.random.Generator], Student],
         instructions: Mapping[str, SoftInstruction] | None,
         seed: int,
-        make_over_teachers: Callable[[np.random.Generator], PolicyOverTeachers] | None = None,
+        rank: int = 0,
+        reduce: Reduce | None = None,
     ) -> None:
-        self.task = task
-        self.schedule = schedule
-        self.phase = phase
+        self.task, self.method, self.schedule, self.phase = task, method, schedule, phase
         self.iteration = phase.first
         self.seconds = 0.0
-        self._has_labels = instructions is not None
-        self.unlabelled: Counter[int] = Counter()
-        self._rng = np.random.default_rng([seed, 5 + phase.first])  # 0 to 4: weights, labels and layouts
+        self._reduce = reduce
+        own = [rank] if rank else []
+        self._rng = np.random.default_rng([seed, 5 + phase.first, *own])  # 0 to 4: weights, labels and layouts
         self.student = make_student(np.random.default_rng([seed, 0]))
-        layouts = int(np.random.default_rng([seed, 4]).integers(2**31))  # the same in both phases
+        layouts = int(np.random.default_rng([seed, 4, *own]).integers(2**31))  # the same in both phases
         self.batch = task.make_batch(schedule.envs, layouts, instructions, "train")
         self._age = 0
-        self._memory = self.student.memory(schedule.envs)
-        self._over_teachers = make_over_teachers and make_over_teachers(np.random.default_rng([seed, 3]))
-        options = self._over_teachers.options if self._over_teachers else ()
-        self._follow = self.batch.option_policies(options) if options else None
-        self._buffers = _Buffers(schedule, self.batch, self.student, len(options))
+        self._memory = self.student.memory(self.batch.rows)
+        self._buffers = Buffers(schedule, self.batch, self.student)
+        lesson = Lesson(task, train, schedule, self.batch, np.random.default_rng([seed, 3]))
+        self._teaching = method.teaching(lesson) if phase.name == TRAIN else None
 
     @property
     def done(self) -> bool:
@@ -86,10 +92,14 @@ class Learner:
         return self.iteration >= self.phase.last
 
     @property
+    def unlabelled(self) -> Counter[int]:
+        """How often each description, by its number in the batch, was met for which the teacher had no advice."""
+        return self._teaching.unlabelled if self._teaching else Counter()
+
+    @property
     def _teacher_weight(self) -> float:
-        """lambda of the present iteration; a method without teacher has none, whatever the schedule says."""
-        has_teacher = self._has_labels or self._over_teachers is not None
-        return teacher_weight(self.schedule, self.iteration) if has_teacher else 0.0
+        """lambda of the present iteration; without a teacher it is 0, whatever the schedule says."""
+        return teacher_weight(self.schedule, self.iteration) if self._teaching else 0.0
 
     def iterate(self) -> dict[str, float]:
         """One iteration; returns its row of the training curve (see `CURVE_COLUMNS`)."""
@@ -112,16 +122,17 @@ class Learner:
             entropy=linear(schedule.entropy, schedule.entropy_end, i, schedule.iterations),
             teacher=weight,
             distance=schedule.distance,
+            epsilon=schedule.epsilon,
         )
         rollout = b.rollout()
-        losses = self.student.update(rollout, orders, settings)
-        if self._over_teachers and weight > 0:
-            self._over_teachers.update(rollout, b.flat_options(), orders, settings)
+        losses = self.method.update(self.student, rollout, orders, settings, self._reduce)
+        if self._teaching and weight > 0:
+            self._teaching.update(rollout, orders, settings)
         self.iteration += 1
         self.seconds += time.perf_counter() - started
         return {
             "iteration": i,
-            "env_steps": self.iteration * b.rewards.size,
+            "env_steps": self.iteration * schedule.steps,
             "seconds": self.seconds,
             **episodes,
             "teacher_weight": weight,
@@ -138,21 +149,15 @@ class Learner:
         """
         b, batch, student, memory = self._buffers, self.batch, self.student, self._memory
         horizon = self.schedule.horizon
-        uniforms = self._rng.random((horizon + 1, batch.rows), dtype=np.float32)
-        teaching = self._teacher_weight > 0
-        unlabelled = 0
+        noise = student.policy.noise(self._rng, horizon + 1, batch.rows)
+        teaching = self._teaching if self._teacher_weight > 0 else None
+        missed = teaching.unlabelled.total() if teaching else 0
         for t in range(horizon):
             student.encode(batch.observation, b.features[t], memory)
-            b.teacher[t] = batch.teacher
-            b.labelled[t] = batch.labelled
-            if teaching and self._follow:
-                b.options[t] = self._follow()
-            elif teaching and not batch.labelled.all():
-                missed = batch.description[~batch.labelled]
-                unlabelled += len(missed)
-                self.unlabelled.update(missed.tolist())
-            student.act(b.features[t], uniforms[t], b.actions[t], b.log_probs[t], b.values[t], memory)
-            finished = batch.step(b.actions[t])
+            if teaching:
+                teaching.advise(t, batch, b.teacher[t], b.labelled[t])
+            student.act(b.features[t], noise[t], b.actions[t], b.log_probs[t], b.values[t], memory)
+            finished = batch.step(student.policy.to_task(b.actions[t]))
             b.rewards[t] = finished.reward
             b.terminated[t] = finished.terminated
             b.truncated[t] = finished.truncated
@@ -164,10 +169,10 @@ class Learner:
             b.episode_lengths[t] = finished.episode_length
         # Only the value of the state after the last step counts; memory takes it in when the next iteration begins.
         student.encode(batch.observation, b.features[horizon], {name: kept.copy() for name, kept in memory.items()})
-        student.act(b.features[horizon], uniforms[horizon], b.actions[horizon], b.log_probs[horizon], b.values[horizon])
-        if teaching and self._over_teachers:
-            rollout = b.rollout()
-            self._over_teachers.mix(rollout.features, b.flat_options(), rollout.teacher, rollout.labelled)
+        student.act(b.features[horizon], noise[horizon], b.actions[horizon], b.log_probs[horizon], b.values[horizon])
+        if teaching:
+            teaching.conclude(b.rollout())
+        missed = teaching.unlabelled.total() - missed if teaching else 0
         ended = (b.terminated | b.truncated) & (self._age >= self.task.horizon)
         self._age += horizon
         means = {
@@ -176,7 +181,7 @@ class Learner:
             "episode_return": float(b.episode_returns[ended].mean()) if ended.any() else np.nan,
             "episode_length": float(b.episode_lengths[ended].mean()) if ended.any() else np.nan,
         }
-        return means, unlabelled / b.rewards.size
+        return means, missed / b.rewards.size
 
     def _value_ends(self, finished: Finished, values: np.ndarray) -> None:
         """Fill values (float32[rows]) with the student's value of the last observation of each truncated episode."""
@@ -187,9 +192,8 @@ class Learner:
         memory = {name: kept[rows] for name, kept in self._memory.items()}
         last = {name: array[rows] for name, array in finished.last_observation.items()}
         self.student.encode(last, features, memory)
-        unused_actions, unused_log_probs = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
-        expected = np.zeros(len(rows), np.float32)
-        self.student.act(features, None, unused_actions, unused_log_probs, expected, memory)
+        unused, (log_probs, expected) = self.student.policy.actions(len(rows)), np.zeros((2, len(rows)), np.float32)
+        self.student.act(features, None, unused, log_probs, expected, memory)
         values[rows] = expected
 
     def environments(self) -> dict[str, np.ndarray]:
@@ -212,11 +216,11 @@ class Learner:
         generator = self._rng.bit_generator.state
         words = [generator["state"]["state"], generator["state"]["inc"]]
         rng = [word >> shift & 0xFFFFFFFFFFFFFFFF for word in words for shift in (0, 64)]
-        over_teachers = self._over_teachers.state() if self._over_teachers else {}
+        teaching = self._teaching.state() if self._teaching else {}
         return {
             **{f"student.{name}": value for name, value in self.student.weights().items()},
             **{f"optimiser.{name}": value for name, value in self.student.optimiser().items()},
-            **{f"over_teachers.{name}": value for name, value in over_teachers.items()},
+            **{f"teaching.{name}": value for name, value in teaching.items()},
             **self.environments(),
             "rng": np.array([*rng, generator["has_uint32"], generator["uinteger"]], np.uint64),
             "iteration": np.array([self.iteration]),
@@ -229,8 +233,6 @@ class Learner:
         self.student.load_weights(_part(state, "student."))
         self.student.load_optimiser(_part(state, "optimiser."))
         self.load_environments(state)
-        if self._over_teachers:
-            self._over_teachers.load_state(_part(state, "over_teachers."))
         low, high, inc_low, inc_high, has_uint32, uinteger = (int(word) for word in state["rng"])
         self._rng.bit_generator.state = {
             "bit_generator": "PCG64",
@@ -240,7 +242,9 @@ class Learner:
         }
         self.iteration = int(state["iteration"][0])
         self.seconds = float(state["seconds"][0])
-        self.unlabelled = Counter({int(number): int(count) for number, count in state["unlabelled"]})
+        if self._teaching:
+            self._teaching.load_state(_part(state, "teaching."))
+            self._teaching.unlabelled = Counter({int(number): int(count) for number, count in state["unlabelled"]})
 
 
 def _part(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
@@ -254,49 +258,3 @@ CURVE_COLUMNS = (
 )  # fmt: skip
 """One row per iteration. `episodes` is how many count of those that ended in it (see `Learner._roll_out`); the means
 over them are not a number where there are none."""
-
-
-class _Buffers:
-    """The arrays of one iteration, allocated once: [horizon, rows, ...], what acting fills with one more at the end.
-
-    options  how many option policies teach
-    """
-
-    def __init__(self, schedule: Schedule, batch: Batch, student: Student, options: int) -> None:
-        self.shape = (schedule.horizon, batch.rows)
-        one_more = (schedule.horizon + 1, batch.rows)
-        self._features = student.features(one_more[0] * one_more[1])
-        shaped = {name: values.reshape(*one_more, *values.shape[1:]) for name, values in self._features.items()}
-        self.features = [{name: values[t] for name, values in shaped.items()} for t in range(one_more[0])]
-        self.actions = np.zeros(one_more, np.int64)
-        self.log_probs = np.zeros(one_more, np.float32)
-        self.values = np.zeros(one_more, np.float32)
-        self.rewards = np.zeros(self.shape, np.float32)
-        self.terminated = np.zeros(self.shape, np.bool_)
-        self.truncated = np.zeros(self.shape, np.bool_)
-        self.end_values = np.zeros(self.shape, np.float32)
-        self.successes = np.zeros(self.shape, np.bool_)
-        self.episode_returns = np.zeros(self.shape, np.float32)
-        self.episode_lengths = np.zeros(self.shape, np.int32)
-        self.advantages = np.zeros(self.shape, np.float32)
-        self.teacher = np.zeros((*self.shape, *batch.teacher.shape[1:]), np.float32)
-        self.labelled = np.zeros(self.shape, np.bool_)
-        self.options = np.zeros((*self.shape, options, *batch.teacher.shape[1:]), np.float32)
-
-    def flat_options(self) -> np.ndarray:
-        """Each option's own policy in every step: float32[steps x environments, options, ...]."""
-        return self.options.reshape(self.rewards.size, *self.options.shape[2:])
-
-    def rollout(self) -> Rollout:
-        """The same numbers, flat."""
-        rows = self.rewards.size
-        return Rollout(
-            features={name: values[:rows] for name, values in self._features.items()},
-            actions=self.actions.reshape(-1)[:rows],
-            log_probs=self.log_probs.reshape(-1)[:rows],
-            advantages=self.advantages.reshape(rows),
-            returns=(self.advantages + self.values[:-1]).reshape(rows),
-            teacher=self.teacher.reshape(rows, *self.teacher.shape[2:]),
-            labelled=self.labelled.reshape(rows),
-            steps=len(self.rewards),
-        )

@@ -1,12 +1,18 @@
-"""The losses of the paper's Eq. 2 in torch: PPO's three terms, and how far the student is from the teacher."""
+"""The loss of the paper's Eq. 2 in torch: PPO's three terms, and how far the student is from the teacher.
+
+`fused/update.py` has the same loss compiled, and that is what runs by default; tests hold the two together. How far a
+student is from its teacher depends on what their actions are: see `policies.py`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
+
+from pipeline.student.policies import Policy
+from pipeline.student.student import UpdateSettings
 
 
 def clipped_policy_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip: float) -> Tensor:
@@ -18,39 +24,6 @@ def clipped_policy_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Te
 def value_loss(values: Tensor, returns: Tensor) -> Tensor:
     """Half the mean squared error; both [rows]."""
     return 0.5 * (values - returns).square().mean()
-
-
-def kl_to_teacher(log_probs: Tensor, teacher: Tensor, labelled: Tensor) -> Tensor:
-    """Mean over all rows of KL(teacher || student), unlabelled rows counting as zero (Eq. 2 for discrete actions).
-
-    log_probs, teacher [rows, actions]; labelled bool [rows].
-    """
-    per_row = (torch.xlogy(teacher, teacher) - teacher * log_probs).sum(-1)
-    return torch.where(labelled, per_row, 0.0).mean()
-
-
-def wasserstein_to_teacher(
-    mean: Tensor, std: Tensor, teacher_mean: Tensor, teacher_std: Tensor, labelled: Tensor
-) -> Tensor:
-    """Mean over all rows of the squared W2 distance between diagonal Gaussians (Eq. 2 for continuous actions).
-
-    Closed form: |mean - teacher_mean|^2 + |std - teacher_std|^2. The first four are [rows, size], labelled bool [rows].
-    """
-    per_row = ((mean - teacher_mean).square() + (std - teacher_std).square()).sum(-1)
-    return torch.where(labelled, per_row, 0.0).mean()
-
-
-def discrete_wasserstein_to_teacher(log_probs: Tensor, teacher: Tensor, labelled: Tensor) -> Tensor:
-    """Mean over all rows of W1(teacher, student) between discrete actions that are all one apart.
-
-    With that ground distance W1 is the total variation distance, in [0, 1]. Arguments as for `kl_to_teacher`.
-    """
-    per_row = 0.5 * (log_probs.exp() - teacher).abs().sum(-1)
-    return torch.where(labelled, per_row, 0.0).mean()
-
-
-TO_TEACHER = {"kl": kl_to_teacher, "wasserstein": discrete_wasserstein_to_teacher}
-"""D of Eq. 2 for discrete actions, by its name in params."""
 
 
 def normalised(advantages: Tensor) -> Tensor:
@@ -71,7 +44,8 @@ class Loss:
 
 
 def llm4teach_loss(
-    logits: Tensor,
+    policy: Policy,
+    outputs: Tensor,
     values: Tensor,
     actions: Tensor,
     old_log_probs: Tensor,
@@ -79,23 +53,20 @@ def llm4teach_loss(
     returns: Tensor,
     teacher: Tensor,
     labelled: Tensor,
-    *,
-    clip: float,
-    value_weight: float,
-    entropy_weight: float,
-    teacher_weight: float,
-    distance: Literal["kl", "wasserstein"] = "kl",
+    settings: UpdateSettings,
 ) -> Loss:
-    """Eq. 2 for discrete actions: L_RL + lambda * D, with PPO's policy, value and entropy terms as L_RL.
+    """Eq. 2: L_RL + lambda * D, with PPO's policy, value and entropy terms as L_RL.
 
-    logits, teacher [rows, actions]; actions int64 [rows]; labelled bool [rows]; everything else [rows]. Advantages are
-    normalised here.
+    outputs   [rows, policy.outputs]; actions as the policy samples them
+    teacher   [rows, *Space.teacher_shape]; labelled bool [rows]: rows without label count as zero in the mean of D
+    Everything else [rows]. Advantages are normalised here.
     """
-    log_probs = logits.log_softmax(-1)
-    chosen = log_probs.gather(-1, actions[:, None]).squeeze(-1)
-    policy = clipped_policy_loss(chosen, old_log_probs, normalised(advantages), clip)
+    log_probs = policy.log_prob(outputs, actions)
+    surrogate = clipped_policy_loss(log_probs, old_log_probs, normalised(advantages), settings.clip)
     value = value_loss(values, returns)
-    entropy = -(log_probs.exp() * log_probs).sum(-1).mean()
-    from_teacher = TO_TEACHER[distance](log_probs, teacher, labelled)
-    total = policy + value_weight * value - entropy_weight * entropy + teacher_weight * from_teacher
-    return Loss(total, policy, value, from_teacher, entropy)
+    entropy = policy.entropy(outputs).mean()
+    from_teacher = torch.where(labelled, policy.to_teacher(outputs, teacher, settings.distance), 0.0).mean()
+    weights = (settings.policy, settings.value, -settings.entropy, settings.teacher)
+    parts = (surrogate, value, entropy, from_teacher)
+    total = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    return Loss(total, surrogate, value, from_teacher, entropy)  # type: ignore[arg-type]

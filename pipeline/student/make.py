@@ -1,102 +1,86 @@
-"""Which student a run gets: the network and the update that params ask for, on tasks that they fit."""
+"""Which student a run gets: the network, the memory and the update that params ask for, where they fit the task."""
 
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
 
 import numpy as np
+from gymnasium import spaces
 
-from pipeline.instructions import options_of
 from pipeline.params import ParamsError, Train
-from pipeline.student import egocentric
+from pipeline.registry import NETWORKS
+from pipeline.student.networks.network import STATE, Network
+from pipeline.student.policies import policy_of
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
 
-if TYPE_CHECKING:
-    from pipeline.student.hierarchical import PolicyOverTeachers
+AUTO = "auto"
+"""The first network that fits."""
 
 
-MAP = (egocentric.GRID, egocentric.GRID, 4)
-"""Shape of the observation that both networks are made for."""
-KINDS_SHAPE = (11, 6)
-"""MiniGrid's objects and colours."""
+def seen_space(task: Task) -> spaces.Dict:
+    """What the task's agents see, without what is for the critic alone."""
+    return spaces.Dict({name: part for name, part in task.observation_space.items() if name != STATE})
 
 
-def check_learnable(task: Task) -> None:
-    """Raises ParamsError, naming what is wrong, for a task that no student of this version can learn.
+def network_for(task: Task, train: Train) -> Network:
+    """The network that params ask for. Raises ParamsError if it doesn't fit what the task shows, naming those that do."""
+    seen = seen_space(task)
+    kinds: dict[str, type[Network]] = {name: NETWORKS.get(name) for name in NETWORKS.names()}
+    fitting = [name for name, kind in kinds.items() if kind.misfit(seen) is None]
+    name = fitting[0] if train.network == AUTO and fitting else train.network
+    if name in fitting:
+        return kinds[name](seen)
+    shows = ", ".join(f"{key} {part.dtype}{list(part.shape or ())}" for key, part in seen.items())
+    which = f"those that fit: {', '.join(fitting)}" if fitting else "no network fits it"
+    why = f"{name!r} is not for it: this task shows {kinds[name].misfit(seen)}; " if name in kinds else ""
+    if train.network not in (*kinds, AUTO):
+        raise ParamsError(f"train.network: unknown network {name!r}; allowed: {', '.join((AUTO, *kinds))}")
+    raise ParamsError(f"train.network: {task.name} shows {shows}. {why}{which}")
 
-    Asked before states are collected and labels paid for. It makes a batch of one environment to see what it shows.
+
+def check_learnable(task: Task, train: Train) -> None:
+    """Raises ParamsError, naming what is wrong, if no such student can learn the task.
+
+    Asked before states are collected and labels paid for.
     """
-    _cell_kinds(task)
-    shown = task.make_batch(1, 0).observation
-    if "map" not in shown or shown["map"].shape[1:] != MAP or shown["map"].dtype != np.uint8:
-        found = ", ".join(f"{name} {value.dtype}{list(value.shape[1:])}" for name, value in shown.items())
-        raise ParamsError(f"{task.name}: students see an observation `map` uint8{list(MAP)}; this task shows {found}")
-
-
-def _cell_kinds(task: Task) -> np.ndarray:
-    """The task's kinds of cells, uint8[11, 6]. Raises ParamsError if they or its actions don't fit the networks."""
-    if task.space.kind != "discrete":
-        raise ParamsError(f"{task.name}: students for continuous actions are not part of this version")
-    if task.space.size != egocentric.ACTIONS:
-        raise ParamsError(
-            f"{task.name}: has {task.space.size} actions; the networks of this version have {egocentric.ACTIONS}"
-        )
-    if not isinstance(task.idle, int | np.integer) or not 0 <= task.idle < task.space.size:
-        raise ParamsError(
-            f"{task.name}: Task.idle is {task.idle!r}; wanted the number of the action that stands for doing nothing, "
-            f"0 to {task.space.size - 1}"
-        )
-    kinds = task.cell_kinds
-    if kinds is None or kinds.shape != KINDS_SHAPE or kinds.dtype != np.uint8 or kinds.max() > egocentric.KINDS:
-        raise ParamsError(
-            f"{task.name}: Task.cell_kinds must be uint8{list(KINDS_SHAPE)} with values 0 to {egocentric.KINDS}, as "
-            "for a MiniGrid map; students of this version see nothing else"
-        )
-    return kinds
+    make_student(task, train, np.random.default_rng(0))
 
 
 def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
-    cell_kinds = _cell_kinds(task)
-    if train.device == "cpu" and train.memory == "none" and train.update in ("auto", "fused"):
-        from pipeline.student.fused_student import FusedEgocentricStudent, FusedMapStudent
+    network, policy = network_for(task, train), policy_of(task.space)
+    state = task.observation_space.spaces.get(STATE)
+    if train.update in ("auto", "fused"):
+        from pipeline.student.fused.student import FusedStudent, misfit
 
-        return FusedEgocentricStudent(cell_kinds, rng) if train.network == "egocentric" else FusedMapStudent(rng)
-    if train.update == "fused":
-        raise ParamsError("train.update: 'fused' is for students on 'cpu' without memory; allowed here: auto, torch")
+        why_not = misfit(network, policy, train.memory, train.device, state is not None)
+        if why_not is None:
+            return FusedStudent(network, policy, rng)
+        if train.update == "fused":
+            raise ParamsError(f"train.update: {why_not}; allowed for {task.name} with these settings: auto, torch")
     if importlib.util.find_spec("torch") is None:
-        raise ParamsError("train: this memory, update or device needs torch, which is not installed")
-    device = _ready(train.device)
+        raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
+    device = on_this_machine(train.device)
     if train.memory == "lstm":
         from pipeline.student.recurrent_student import RecurrentStudent
 
-        return RecurrentStudent(train.network, cell_kinds, device, rng)
+        return RecurrentStudent(network, policy, state, device, rng)
     if train.memory == "stack":
         from pipeline.student.stacking_student import StackingStudent
 
-        return StackingStudent(train.network, cell_kinds, device, rng, train.frames)
+        return StackingStudent(network, policy, state, device, rng, train.frames)
     from pipeline.student.torch_student import TorchStudent
 
-    return TorchStudent(train.network, cell_kinds, device, rng)
+    return TorchStudent(network, policy, state, device, rng)
 
 
-def make_over_teachers(task: Task, train: Train, rng: np.random.Generator) -> PolicyOverTeachers:
-    """The policy over the task's options for the method `hierarchical`. Raises ParamsError as `make_student` does."""
-    if importlib.util.find_spec("torch") is None:
-        raise ParamsError("methods: 'hierarchical' needs torch, which is not installed")
-    from pipeline.student.hierarchical import PolicyOverTeachers
-
-    frames = train.frames if train.memory == "stack" else 1
-    return PolicyOverTeachers(options_of(task.grammar), train.network, frames, _ready(train.device), rng)
-
-
-def _ready(device: str) -> str:
+def on_this_machine(device: str) -> str:
     """The device, if this machine has it, made ready for these networks.
 
     On the CPU that is one thread per process: the layers are small, runs share the cores among themselves (a second
     thread then waits for the first more than it helps), and sums come out alike on machines with more or fewer cores.
+    Raises ParamsError for a device that is not there.
     """
     import torch
 

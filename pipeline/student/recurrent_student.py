@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.student.network import RecurrentNetwork, make_network
+from pipeline.student.networks.modules import RecurrentActorCritic, Trunk
 from pipeline.student.student import Memory
 from pipeline.student.torch_student import TorchStudent
 
 
 class RecurrentStudent(TorchStudent):
-    """An LSTM between the network's trunk and its heads; see `network.RecurrentNetwork`.
+    """An LSTM between the network's trunk and its heads; see `modules.RecurrentActorCritic`.
 
     The state is carried over the steps of an episode and, between iterations, over the end of a rollout. Gradients
     reach back to a rollout's first step, whose state is the one that was acted with. Minibatches are of whole
     environments, all steps of each: as many as make up `minibatch` rows, and one at least.
 
-    hidden, cell  float32[rows, HIDDEN]: the state before a step
+    hidden, cell  float32[rows, width]: the state before a step
     going         bool[rows]: False at an episode's first step
     """
 
-    def _make_model(self, network: Literal["egocentric", "map"]) -> RecurrentNetwork:
-        return RecurrentNetwork(make_network(network))
+    _model: RecurrentActorCritic
+
+    def _make_model(self, trunk: Trunk, critic: Trunk | None) -> RecurrentActorCritic:
+        return RecurrentActorCritic(trunk, self.policy.outputs, critic)
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         return super().features(rows) | self.memory(rows)
@@ -41,8 +41,9 @@ class RecurrentStudent(TorchStudent):
         features: Mapping[str, np.ndarray],
         memory: Memory | None = None,
     ) -> None:
-        super().encode(observation, features)
-        for name in ("hidden", "cell", "going"):
+        state = ("hidden", "cell", "going")
+        super().encode(observation, {name: kept for name, kept in features.items() if name not in state})
+        for name in state:
             features[name][:] = memory[name] if memory else 0
 
     def _keep(self, after: list[Tensor], memory: Memory) -> None:
@@ -59,5 +60,5 @@ class RecurrentStudent(TorchStudent):
         return ((offsets + part).flatten() for part in chosen.split(together) if len(part) == together)
 
     def _judge(self, features: dict[str, Tensor], steps: int) -> tuple[Tensor, Tensor]:
-        logits, values, *_ = self._model(**features, steps=steps)
-        return logits, values
+        outputs, values, *_ = self._model(**features, steps=steps)
+        return outputs, values

@@ -20,7 +20,8 @@ from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule, Train
 from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import Learner, Phase
-from pipeline.student.make import make_over_teachers, make_student
+from pipeline.student.make import make_student
+from pipeline.student.methods.method import get_method
 from pipeline.student.saved import (
     CONFIG,
     CURVE,
@@ -162,15 +163,15 @@ def _load_compiled(run: Run) -> None:
 def _make_learner(run: Run, schedule: Schedule) -> Learner:
     """The run's learner at the start of its phase."""
     task = get_task(run.task)
-    hierarchical = (run.method, run.phase) == ("hierarchical", "train")
     return Learner(
         task,
+        get_method(run.method),
+        run.train,
         schedule,
         Phase.of(run.phase, schedule),
         partial(make_student, task, run.train),
         run.labels,
         run.seed,
-        partial(make_over_teachers, task, run.train) if hierarchical else None,
     )
 
 

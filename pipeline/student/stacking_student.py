@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
-
 import numpy as np
+from gymnasium import spaces
 
-from pipeline.student.network import EgocentricNetwork, MapNetwork, make_network
+from pipeline.student.networks.network import STATE, Network
+from pipeline.student.policies import Policy
 from pipeline.student.student import Memory
 from pipeline.student.torch_student import TorchStudent
 
@@ -15,31 +15,30 @@ from pipeline.student.torch_student import TorchStudent
 class StackingStudent(TorchStudent):
     """Features are those of the last `frames` observations, [rows, frames, ...], the newest first.
 
-    Before an episode's first observation there is nothing: zeros, as in cells that were never seen.
+    Before an episode's first observation there is nothing: zeros, as in cells that were never seen. What only
+    a critic sees is not stacked.
     """
 
     def __init__(
         self,
-        network: Literal["egocentric", "map"],
-        cell_kinds: np.ndarray | None,
+        network: Network,
+        policy: Policy,
+        state: spaces.Space | None,
         device: str,
         rng: np.random.Generator,
         frames: int,
     ) -> None:
-        self._frames = frames
-        super().__init__(network, cell_kinds, device, rng)
-
-    def _make_model(self, network: Literal["egocentric", "map"]) -> EgocentricNetwork | MapNetwork:
-        return make_network(network, self._frames)
+        self.frames = frames
+        super().__init__(network, policy, state, device, rng)
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
-        return {
-            name: np.zeros((rows, self._frames, *array.shape[1:]), array.dtype)
-            for name, array in super().features(rows).items()
-        }
+        stacked = self._network.features(rows)
+        critic = self._critic.features(rows) if self._critic else {}
+        frames = {k: np.zeros((rows, self.frames, *array.shape[1:]), array.dtype) for k, array in stacked.items()}
+        return frames | critic
 
     def memory(self, rows: int) -> Memory:
-        return self.features(rows)
+        return {name: kept for name, kept in self.features(rows).items() if name != STATE}
 
     def encode(
         self,
@@ -48,9 +47,12 @@ class StackingStudent(TorchStudent):
         memory: Memory | None = None,
     ) -> None:
         rows = len(next(iter(features.values())))
-        newest = super().features(rows)
+        newest = self._network.features(rows) | (self._critic.features(rows) if self._critic else {})
         super().encode(observation, newest)
         for name, stacked in features.items():
+            if name == STATE:
+                stacked[:] = newest[name]
+                continue
             kept = memory[name] if memory else np.zeros_like(stacked)
             kept[:, 1:] = kept[:, :-1].copy()
             kept[:, 0] = newest[name]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+
+from pipeline.student.policies import Distance, Policy
+
+BETA1, BETA2 = 0.9, 0.999
+"""Adam's decay rates, of every update."""
+LOSSES = ("policy_loss", "value_loss", "teacher_loss", "entropy")
+"""The parts of the loss."""
+
+Reduce = Callable[[np.ndarray], None]
+"""Replaces a gradient, float32[parameters], by the mean over all processes that learn together."""
 
 Memory = dict[str, np.ndarray]
 """What a student keeps of an episode's earlier steps, arrays [rows, ...]; all zeros at an episode's start."""
@@ -24,11 +33,11 @@ class Rollout:
     """The steps of one iteration, flat: row t * environments + e is step t of environment e.
 
     features    what `Student.encode` gave, each [rows, ...]
-    actions     int64[rows]
+    actions     [rows, ...] as the policy samples them: int64[rows], or float32[rows, size]
     log_probs   float32[rows]   of those actions when they were taken
     advantages  float32[rows]
     returns     float32[rows]   targets of the value
-    teacher     float32[rows, actions]  the teacher policy of Eq. 1
+    teacher     float32[rows, *Space.teacher_shape]  the teacher policy of Eq. 1
     labelled    bool[rows]      False where it is to be left out
     steps       steps of each environment
     """
@@ -45,7 +54,10 @@ class Rollout:
 
 @dataclass(frozen=True)
 class UpdateSettings:
-    """One iteration's settings; see `params.Schedule` for the meaning of each."""
+    """One iteration's settings; see `params.Schedule` for the meaning of each.
+
+    policy  weight of PPO's surrogate, 1 but for methods that don't learn from reward
+    """
 
     minibatch: int
     learning_rate: float
@@ -54,13 +66,16 @@ class UpdateSettings:
     value: float
     entropy: float
     teacher: float
-    distance: Literal["kl", "wasserstein"] = "kl"
+    distance: Distance = "kl"
+    policy: float = 1.0
+    epsilon: float = 1e-5
 
 
 class Student(ABC):
     """A policy with a value, and the optimiser that improves both."""
 
     parameters: int
+    policy: Policy
 
     @abstractmethod
     def features(self, rows: int) -> dict[str, np.ndarray]:
@@ -86,22 +101,25 @@ class Student(ABC):
     def act(
         self,
         features: Mapping[str, np.ndarray],
-        uniforms: np.ndarray | None,
+        noise: np.ndarray | None,
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
         memory: Memory | None = None,
     ) -> None:
-        """Fill actions (int64[rows]), their log-probabilities and the values (float32[rows] each); move memory on.
+        """Fill actions ([rows, ...]), their log-probabilities and the values (float32[rows] each); move memory on.
 
-        uniforms  float32[rows] in [0, 1) decides what is sampled; None takes the most probable action.
+        noise  what decides the samples, see `Policy.noise`; None takes the most probable action
         """
 
     @abstractmethod
-    def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+    def update(
+        self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings, reduce: Reduce | None = None
+    ) -> dict[str, float]:
         """PPO with the teacher's loss (Eq. 2) over the rollout; `orders` int64[epochs, rows] says in which order.
 
-        Returns the mean policy_loss, value_loss, teacher_loss and entropy over all minibatches.
+        reduce  comes between each minibatch's gradient and the step that follows it; None: nothing does
+        Returns the means of LOSSES over all minibatches.
         """
 
     @abstractmethod

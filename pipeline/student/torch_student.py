@@ -1,52 +1,51 @@
-"""A student in torch: any network, any device, autograd."""
+"""A student in torch: any network, any policy, any device, autograd."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor, nn
 
-from pipeline.student import egocentric
-from pipeline.student.fused import BETA1, BETA2, EPSILON, LOSSES
 from pipeline.student.losses import llm4teach_loss
-from pipeline.student.network import make_network, on_device
+from pipeline.student.networks.mlp import MLP
+from pipeline.student.networks.modules import ActorCritic, Trunk, on_device
+from pipeline.student.networks.network import STATE, Network
 from pipeline.student.optimiser import adam_state, load_adam_state
-from pipeline.student.student import Memory, Rollout, Student, UpdateSettings
+from pipeline.student.policies import Policy
+from pipeline.student.student import BETA1, BETA2, LOSSES, Memory, Reduce, Rollout, Student, UpdateSettings
 
 
 class TorchStudent(Student):
-    """The `egocentric` or the `map` network, trained by autograd on a device.
+    """A network trained by autograd on a device.
 
-    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds` (egocentric only)
+    state  what the critic alone sees, a vector; None: the value is a head of the same network
     """
 
     def __init__(
-        self,
-        network: Literal["egocentric", "map"],
-        cell_kinds: np.ndarray | None,
-        device: str,
-        rng: np.random.Generator,
+        self, network: Network, policy: Policy, state: spaces.Space | None, device: str, rng: np.random.Generator
     ) -> None:
-        self._egocentric = network == "egocentric"
-        self._cell_kinds = cell_kinds
+        self._network, self.policy = network, policy
+        self._critic = MLP(spaces.Dict({STATE: state})) if state is not None else None
         self._device = torch.device(device)
-        self._model = self._make_model(network)
-        self._model.initialise(rng)
+        trunk = network.trunk(self.frames)
+        self._model = self._make_model(trunk, self._critic and self._critic.trunk())
+        self._model.draw(network.first_state(rng, trunk.width, policy.outputs, self.frames), rng)
         self._model.to(self._device)
-        self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2), eps=EPSILON)
+        self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2))
         self.parameters = sum(parameter.numel() for parameter in self._model.parameters())
 
-    def _make_model(self, network: Literal["egocentric", "map"]) -> Any:
+    frames = 1
+    """How many of an episode's last observations the network sees."""
+
+    def _make_model(self, trunk: Trunk, critic: Trunk | None) -> ActorCritic:
         """The network, its parameters not drawn yet."""
-        return make_network(network)
+        return ActorCritic(trunk, self.policy.outputs, critic)
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
-        if self._egocentric:
-            return {"tokens": np.zeros((rows, egocentric.CELLS), np.uint16), "counts": np.zeros(rows, np.int32)}
-        return {"map": np.zeros((rows, egocentric.GRID, egocentric.GRID, 4), np.uint8)}
+        return self._network.features(rows) | (self._critic.features(rows) if self._critic else {})
 
     def encode(
         self,
@@ -54,71 +53,61 @@ class TorchStudent(Student):
         features: Mapping[str, np.ndarray],
         memory: Memory | None = None,  # noqa: ARG002 (this student keeps nothing)
     ) -> None:
-        if self._egocentric:
-            egocentric.encode(
-                observation["map"], self._cell_kinds, egocentric.PLACES, features["tokens"], features["counts"]
-            )
-        else:
-            features["map"][:] = observation["map"]
+        seen = dict(features)
+        if self._critic:
+            self._critic.encode(observation, {STATE: seen.pop(STATE)})
+        self._network.encode(observation, seen)
 
     def act(
         self,
         features: Mapping[str, np.ndarray],
-        uniforms: np.ndarray | None,
+        noise: np.ndarray | None,
         actions: np.ndarray,
         log_probs: np.ndarray,
         values: np.ndarray,
         memory: Memory | None = None,
     ) -> None:
         with torch.no_grad():
-            logits, predicted, *after = self._model(**on_device(features, self._device))
-            all_log_probs = logits.log_softmax(-1)
-            if uniforms is None:
-                chosen = logits.argmax(-1)
-            else:
-                cumulated = all_log_probs.exp().cumsum(-1)
-                given = torch.from_numpy(uniforms).to(self._device)
-                chosen = (cumulated <= given[:, None]).sum(-1).clamp(max=logits.shape[1] - 1)
+            outputs, predicted, *after = self._model(**on_device(features, self._device))
+            given = None if noise is None else torch.from_numpy(noise).to(self._device)
+            chosen = self.policy.sample(outputs, given)
             actions[:] = chosen.cpu().numpy()
-            log_probs[:] = all_log_probs.gather(-1, chosen[:, None]).squeeze(-1).cpu().numpy()
+            log_probs[:] = self.policy.log_prob(outputs, chosen).cpu().numpy()
             values[:] = predicted.cpu().numpy()
             if memory:
                 self._keep(after, memory)
 
     def _keep(self, after: list[Tensor], memory: Memory) -> None:
-        """Put what the network gives beside logits and values into the memory; this one gives nothing."""
+        """Put what the network gives beside outputs and values into the memory; this one gives nothing."""
 
     def _minibatches(self, order: Tensor, minibatch: int, steps: int) -> Iterator[Tensor]:  # noqa: ARG002
         """One epoch's order of rows in parts; an incomplete last one is left out."""
         return (rows for rows in order.split(minibatch) if len(rows) == minibatch)
 
     def _judge(self, features: dict[str, Tensor], steps: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """Logits and values of a minibatch."""
-        return self._model(**features)
+        """The policy's outputs and the values of a minibatch."""
+        outputs, values = self._model(**features)
+        return outputs, values
 
-    def update(self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+    def update(
+        self, rollout: Rollout, orders: np.ndarray, settings: UpdateSettings, reduce: Reduce | None = None
+    ) -> dict[str, float]:
         features = on_device(rollout.features, self._device)
         names = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
         columns = [torch.from_numpy(getattr(rollout, name)).to(self._device) for name in names]
         for group in self._adam.param_groups:
-            group["lr"] = settings.learning_rate
-        sums = torch.zeros(4, device=self._device)
+            group.update(lr=settings.learning_rate, eps=settings.epsilon)
+        sums = torch.zeros(len(LOSSES), device=self._device)
         minibatches = 0
         for order in torch.from_numpy(orders).to(self._device):
             for rows in self._minibatches(order, settings.minibatch, rollout.steps):
-                logits, values = self._judge({name: tensor[rows] for name, tensor in features.items()}, rollout.steps)
-                loss = llm4teach_loss(
-                    logits,
-                    values,
-                    *(column[rows] for column in columns),
-                    clip=settings.clip,
-                    value_weight=settings.value,
-                    entropy_weight=settings.entropy,
-                    teacher_weight=settings.teacher,
-                    distance=settings.distance,
-                )
+                seen = {name: tensor[rows] for name, tensor in features.items()}
+                given = (column[rows] for column in columns)
+                loss = llm4teach_loss(self.policy, *self._judge(seen, rollout.steps), *given, settings)
                 self._adam.zero_grad()
                 loss.total.backward()
+                if reduce is not None:
+                    self._reduce_gradient(reduce)
                 nn.utils.clip_grad_norm_(self._model.parameters(), settings.grad_norm)
                 self._adam.step()
                 parts = (loss.policy_loss, loss.value_loss, loss.teacher_loss, loss.entropy)
@@ -126,6 +115,16 @@ class TorchStudent(Student):
                 minibatches += 1
         means = (sums / minibatches).tolist()
         return dict(zip(LOSSES, means, strict=True))
+
+    def _reduce_gradient(self, reduce: Reduce) -> None:
+        """Replace the parameters' gradients by what `reduce` makes of them, all in one array."""
+        parameters = [parameter for parameter in self._model.parameters() if parameter.grad is not None]
+        flat = nn.utils.parameters_to_vector([p.grad for p in parameters if p.grad is not None]).cpu().numpy().copy()
+        reduce(flat)
+        for parameter, part in zip(
+            parameters, np.split(flat, np.cumsum([p.numel() for p in parameters])[:-1]), strict=True
+        ):
+            parameter.grad = torch.from_numpy(part).to(self._device).view_as(parameter)
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: value.detach().cpu().numpy().copy() for name, value in self._model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Hierarchical Kickstarting (Matthews et al. 2022): option policies as teachers, weighed by a learned policy over them.
+"""The policy over teachers of Hierarchical Kickstarting (Matthews et al. 2022): it weighs option policies.
 
 No LLM is asked. Each option of the task's grammar is a teacher with its own policy pi_k, and a policy-over-teachers
 w, a network of the student's kind trained from scratch alongside it, weighs them in every state:
@@ -29,33 +29,26 @@ What differs from the code that Matthews et al. released:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.instructions import Option
-from pipeline.student.fused import BETA1, BETA2, EPSILON
 from pipeline.student.losses import normalised
-from pipeline.student.network import make_network, on_device
+from pipeline.student.networks.modules import on_device
+from pipeline.student.networks.network import Network
 from pipeline.student.optimiser import adam_state, load_adam_state
-from pipeline.student.student import Rollout, UpdateSettings
+from pipeline.student.policies import Policy
+from pipeline.student.student import BETA1, BETA2, Rollout, UpdateSettings
 
 
-def log_weights(scores: Tensor, policies: Tensor) -> Tensor:
+def log_weights(scores: Tensor, can_act: Tensor) -> Tensor:
     """Logarithms of w: the softmax of scores [rows, options] over the options that can act; minus infinity elsewhere.
 
-    policies [rows, options, actions], zero where an option can't act. Rows without any such option come out even.
+    can_act bool[rows, options]. Rows without any such option come out even.
     """
-    can_act = policies.sum(-1) > 0
-    can_act |= ~can_act.any(-1, keepdim=True)
+    can_act = can_act | ~can_act.any(-1, keepdim=True)
     return scores.masked_fill(~can_act, -torch.inf).log_softmax(-1)
-
-
-def mixed(weights: Tensor, policies: Tensor) -> Tensor:
-    """pi_mix [rows, actions] from w [rows, options] and the options' policies [rows, options, actions]."""
-    return torch.einsum("rk,rka->ra", weights, policies)
 
 
 def mixture_surrogate(probs: Tensor, old_probs: Tensor, log_probs: Tensor, advantages: Tensor, clip: float) -> Tensor:
@@ -77,64 +70,66 @@ def mixture_surrogate(probs: Tensor, old_probs: Tensor, log_probs: Tensor, advan
 class PolicyOverTeachers:
     """Weighs options in each state; feeds on what `Student.encode` gives.
 
-    options  the teachers; see `instructions.options_of`
+    options          how many there are
     network, frames  the student's; a student's recurrence is its own
+    policy           the student's, whose actions the options advise
     """
 
     def __init__(
-        self,
-        options: tuple[Option, ...],
-        network: Literal["egocentric", "map"],
-        frames: int,
-        device: str,
-        rng: np.random.Generator,
+        self, options: int, network: Network, frames: int, policy: Policy, device: str, rng: np.random.Generator
     ) -> None:
-        self.options = options
+        self._policy = policy
         self._device = torch.device(device)
-        model = make_network(network, frames)
-        model.initialise(rng)
-        model.heads = nn.Linear(model.heads.in_features, len(options))
-        nn.init.zeros_(model.heads.weight)  # at first, all options that can act weigh the same
-        nn.init.zeros_(model.heads.bias)
-        self._model = model.to(self._device)
-        self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2), eps=EPSILON)
+        trunk = network.trunk(frames)
+        trunk.load_state_dict({k: torch.from_numpy(v) for k, v in network.trunk_state(rng, frames).items()})
+        heads = nn.Linear(trunk.width, options)
+        nn.init.zeros_(heads.weight)  # at first, all options that can act weigh the same
+        nn.init.zeros_(heads.bias)
+        self._inputs = trunk.inputs
+        self._model = nn.Sequential()
+        self._model.add_module("trunk", trunk)
+        self._model.add_module("heads", heads)
+        self._model.to(self._device)
+        self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2))
+        self._weights = torch.zeros(0)  # those of the latest `mix`
 
     def mix(
         self, features: Mapping[str, np.ndarray], policies: np.ndarray, teacher: np.ndarray, labelled: np.ndarray
     ) -> None:
-        """Fill teacher (float32[rows, actions]) with pi_mix, and labelled (bool[rows]) with whether any option can act.
+        """Fill teacher (float32[rows, *teacher_shape]) with pi_mix, and labelled (bool[rows]): can any option act?
 
-        policies float32[rows, options, actions]: see `Batch.option_policies`.
+        policies float32[rows, options, *teacher_shape]: see `Batch.option_policies`. Of continuous actions pi_mix is
+        the barycentre, see `DiagonalGaussian`.
         """
         given = torch.from_numpy(policies).to(self._device)
         with torch.no_grad():
-            weights = log_weights(self._scores(self._observed(features)), given).exp()
-            teacher[:] = mixed(weights, given).cpu().numpy()
-        labelled[:] = policies.any((1, 2))
+            self._weights = log_weights(self._scores(self._observed(features)), _can_act(given)).exp()
+            teacher[:] = torch.einsum("rk,rk...->r...", self._weights, given).cpu().numpy()
+        labelled[:] = policies.reshape(len(policies), -1).any(1)
 
     def update(self, rollout: Rollout, policies: np.ndarray, orders: np.ndarray, settings: UpdateSettings) -> None:
         """The RL objective over a rollout, in the given orders (int64[epochs, rows]); see the module's head.
 
-        rollout   its teacher is what `mix` filled in: the mixture of the iteration's start
-        policies  float32[rows, options, actions], as they were given to `mix`
+        policies  float32[rows, options, *teacher_shape], as they were given to the latest `mix`
         """
         features = self._observed(rollout.features)
-        given, old_mixture, taken, log_probs, advantages = (
+        given, taken, log_probs, advantages = (
             torch.from_numpy(column).to(self._device)
-            for column in (policies, rollout.teacher, rollout.actions, rollout.log_probs, rollout.advantages)
+            for column in (policies, rollout.actions, rollout.log_probs, rollout.advantages)
         )
-        taken = taken[:, None]
-        old_probs = old_mixture.gather(-1, taken).squeeze(-1)
+        can_act = _can_act(given)
+        likelihoods = self._policy.teacher_likelihood(given, taken) * can_act  # [rows, options]
+        old_probs = (self._weights * likelihoods).sum(-1)
         for group in self._adam.param_groups:
-            group["lr"] = settings.learning_rate
+            group.update(lr=settings.learning_rate, eps=settings.epsilon)
         for order in torch.from_numpy(orders).to(self._device):
             for rows in order.split(settings.minibatch):
                 if len(rows) < settings.minibatch:
                     continue
                 scores = self._scores({name: tensor[rows] for name, tensor in features.items()})
-                logs = log_weights(scores, given[rows])
+                logs = log_weights(scores, can_act[rows])
                 weights = logs.exp()
-                probs = mixed(weights, given[rows]).gather(-1, taken[rows]).squeeze(-1)
+                probs = (weights * likelihoods[rows]).sum(-1)
                 surrogate = mixture_surrogate(
                     probs, old_probs[rows], log_probs[rows], normalised(advantages[rows]), settings.clip
                 )
@@ -146,10 +141,10 @@ class PolicyOverTeachers:
 
     def _observed(self, features: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The features that were seen; a recurrent student's own state is not among them."""
-        return on_device({name: features[name] for name in self._model.INPUTS}, self._device)
+        return on_device(features, self._device, self._inputs)
 
     def _scores(self, observed: dict[str, Tensor]) -> Tensor:
-        return self._model.heads(self._model.encoded(**observed))
+        return self._model.heads(self._model.trunk(**observed))  # type: ignore[operator]
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of the parameters and the optimiser's state."""
@@ -164,3 +159,8 @@ class PolicyOverTeachers:
 
         self._model.load_state_dict({name: torch.from_numpy(value) for name, value in part("weights.").items()})
         load_adam_state(self._model, self._adam, part("adam."))
+
+
+def _can_act(policies: Tensor) -> Tensor:
+    """bool[rows, options]: options that can't act have policies of zeros."""
+    return policies.flatten(2).ne(0).any(-1)

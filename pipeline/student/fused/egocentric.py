@@ -1,8 +1,7 @@
-"""The egocentric student: what it feeds on, its parameters, its layers and their gradient, compiled for the CPU.
+"""The egocentric network's parameters, its layers and their gradient, compiled for the CPU.
 
-Each cell that the agent has seen becomes a token: where it lies from where the agent stands and looks (11 x 11 places)
-and what kind of cell it is. The first layer adds one learned vector per token; two small layers follow. `network.py`
-has the same network in torch, and a test holds both to the same numbers.
+What it feeds on is in `networks/egocentric.py`. The first layer adds one learned vector per token; two small layers
+follow. `networks/modules.py` has the same network in torch, and a test holds both to the same numbers.
 
 | symbol | shape | meaning |
 |---|---|---|
@@ -18,20 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student.layers import add_bias, column_sums, pass_rectifier, rectify
-from pipeline.student.layout import Layout, Parameter, orthogonal
+from pipeline.student.fused.layers import add_bias, column_sums, pass_rectifier, rectify
+from pipeline.student.fused.layout import OUTPUTS, Layout, Parameter
+from pipeline.student.networks.egocentric import HIDDEN, TOKENS, WIDTH
 
-REACH = 5
-SIDE = 2 * REACH + 1
-KINDS = 5
-TOKENS = SIDE * SIDE * KINDS
-WIDTH = 32
-HIDDEN = 64
-ACTIONS = 7
-OUTPUTS = ACTIONS + 1
-GRID = 10
-CELLS = GRID * GRID
-OUTSIDE = 255
 
 
 class Parts(NamedTuple):
@@ -46,10 +35,10 @@ class Parts(NamedTuple):
 
 
 LAYOUT = Layout(
-    Parameter("embedding.weight", (TOKENS, WIDTH)),
-    Parameter("embedding_bias", (WIDTH,)),
-    Parameter("hidden.weight", (HIDDEN, WIDTH), (1, 0)),
-    Parameter("hidden.bias", (HIDDEN,)),
+    Parameter("trunk.embedding.weight", (TOKENS, WIDTH)),
+    Parameter("trunk.embedding_bias", (WIDTH,)),
+    Parameter("trunk.hidden.weight", (HIDDEN, WIDTH), (1, 0)),
+    Parameter("trunk.hidden.bias", (HIDDEN,)),
     Parameter("heads.weight", (OUTPUTS, HIDDEN)),
     Parameter("heads.bias", (OUTPUTS,)),
 )
@@ -58,57 +47,6 @@ LAYOUT = Layout(
 def parts_of(theta: np.ndarray) -> Parts:
     """Views of a flat array (float32[LAYOUT.size]) as the network's parts."""
     return Parts(*LAYOUT.views(theta))
-
-
-def initial_parameters(rng: np.random.Generator) -> np.ndarray:
-    """float32[LAYOUT.size]: small random vectors per token, orthogonal layers, a nearly uniform first policy."""
-    theta = np.zeros(LAYOUT.size, np.float32)
-    parts = parts_of(theta)
-    parts.embedding[:] = rng.normal(0, 0.1, (TOKENS, WIDTH))
-    parts.hidden[:] = orthogonal(rng, WIDTH, HIDDEN) * np.sqrt(2)
-    parts.heads[:ACTIONS] = orthogonal(rng, ACTIONS, HIDDEN) * 0.01
-    parts.heads[ACTIONS:] = orthogonal(rng, 1, HIDDEN)
-    return theta
-
-
-def _window_places() -> np.ndarray:
-    """uint8[100 agent cells, 4 directions, 100 cells]: place in the agent's window, OUTSIDE if beyond it."""
-    ahead = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # [4, xy]
-    cells = np.stack(np.divmod(np.arange(CELLS), GRID), -1)  # [100, xy]
-    offset = cells[None, :] - cells[:, None]  # [agent, cell, xy]
-    forward = np.einsum("acx,dx->adc", offset, ahead)
-    aside = np.einsum("acx,dx->adc", offset, np.stack([-ahead[:, 1], ahead[:, 0]], -1))
-    inside = (np.abs(forward) <= REACH) & (np.abs(aside) <= REACH)
-    return np.where(inside, (forward + REACH) * SIDE + aside + REACH, OUTSIDE).astype(np.uint8)
-
-
-PLACES = _window_places()
-
-
-@compiled
-def encode(maps, cell_kinds, places, tokens, counts):
-    """Fill tokens and counts from maps (uint8[rows, 10, 10, 4]).
-
-    cell_kinds  uint8[objects, colours]: 1..KINDS, or 0 for cells that say nothing (unseen ones)
-    places      uint8[100, 4, 100]: PLACES
-    """
-    for row in range(maps.shape[0]):
-        agent = 0
-        direction = 0
-        for x in range(GRID):
-            for y in range(GRID):
-                if maps[row, x, y, 3] < 4:
-                    agent = x * GRID + y
-                    direction = maps[row, x, y, 3]
-        count = 0
-        for x in range(GRID):
-            for y in range(GRID):
-                kind = cell_kinds[maps[row, x, y, 0], maps[row, x, y, 1]]
-                place = places[agent, direction, x * GRID + y]
-                if kind and place != OUTSIDE:
-                    tokens[row, count] = place * KINDS + kind - 1
-                    count += 1
-        counts[row] = count
 
 
 @compiled_fast
@@ -124,6 +62,10 @@ def _embed(p, tokens, counts, rows, embedded):
                 embedded[k, j] += p.embedding[token, j]
         for j in range(embedded.shape[1]):
             embedded[k, j] = max(embedded[k, j], np.float32(0))
+
+
+def make_workspace(rows: int) -> None:  # noqa: ARG001 (other networks keep arrays for so many)
+    """These layers keep nothing between calls."""
 
 
 class Layers(NamedTuple):

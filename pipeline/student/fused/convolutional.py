@@ -1,7 +1,7 @@
-"""The student over the remembered map: its parameters, its layers and their gradient, compiled for the CPU.
+"""The map network's parameters, its layers and their gradient, compiled for the CPU.
 
 Each cell of the map is the sum of four learned vectors, one per channel. Three 3x3 convolutions follow, then a small
-layer and the heads. `network.MapNetwork` is the same network in torch, and a test holds both to the same numbers.
+layer and the heads. `modules.MapTrunk` is the same network in torch, and a test holds both to the same numbers.
 
 The first convolution is linear in what a cell shows, and all the cells of a minibatch show few combinations of the
 four channels: so what each one adds through each of the nine places of the kernel is worked out once per minibatch
@@ -17,29 +17,26 @@ four channels: so what each one adds through each of the nine places of the kern
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student.egocentric import ACTIONS, GRID, OUTPUTS
-from pipeline.student.layers import add_bias, column_sums, pass_rectifier, rectify
-from pipeline.student.layout import Layout, Parameter, orthogonal
-from pipeline.student.patches import cut, put_back
+from pipeline.student.fused.layers import add_bias, column_sums, pass_rectifier, rectify
+from pipeline.student.fused.layout import OUTPUTS, Layout, Parameter
+from pipeline.student.fused.patches import cut, put_back
+from pipeline.student.networks.map import CELL, FIRST, HIDDEN, KERNEL, SECOND, THIRD, VALUES, last_side
 
-VALUES = (11, 6, 3, 5)
-"""How many values each channel has: MiniGrid's objects, colours and states, and four directions or none."""
-COMBINATIONS = 11 * 6 * 3 * 5
-CELL = 8
-FIRST, SECOND, THIRD, HIDDEN = 16, 16, 24, 72
-"""Channels of the convolutions, and width of the layer after them."""
-KERNEL = 3
+GRID = 10
+"""Cells on a side of the maps that this is compiled for."""
+COMBINATIONS = math.prod(VALUES)
 PLACES = KERNEL * KERNEL
 PADDED = GRID + 1
 """Cells on a side that the second convolution sees; it has a stride of 2 and padding before the first cell."""
 SIDE = GRID // 2
 """Cells on a side after the second convolution (10 -> 5)."""
-LAST = SIDE - KERNEL + 1
+LAST = last_side(GRID)
 """Cells on a side after the third one, which has no padding (5 -> 3)."""
 FLAT = LAST * LAST * THIRD
 BLOCK = 32
@@ -66,15 +63,15 @@ class Parts(NamedTuple):
 
 
 LAYOUT = Layout(
-    *(Parameter(f"cells.{channel}", (values, CELL)) for channel, values in enumerate(VALUES)),
-    Parameter("first.weight", (FIRST, CELL, KERNEL, KERNEL), (1, 2, 3, 0), (CELL, PLACES * FIRST)),
-    Parameter("first.bias", (FIRST,)),
-    Parameter("second.weight", (SECOND, FIRST, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * FIRST, SECOND)),
-    Parameter("second.bias", (SECOND,)),
-    Parameter("third.weight", (THIRD, SECOND, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * SECOND, THIRD)),
-    Parameter("third.bias", (THIRD,)),
-    Parameter("hidden.weight", (HIDDEN, FLAT), (1, 0)),
-    Parameter("hidden.bias", (HIDDEN,)),
+    *(Parameter(f"trunk.cells.{channel}", (values, CELL)) for channel, values in enumerate(VALUES)),
+    Parameter("trunk.first.weight", (FIRST, CELL, KERNEL, KERNEL), (1, 2, 3, 0), (CELL, PLACES * FIRST)),
+    Parameter("trunk.first.bias", (FIRST,)),
+    Parameter("trunk.second.weight", (SECOND, FIRST, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * FIRST, SECOND)),
+    Parameter("trunk.second.bias", (SECOND,)),
+    Parameter("trunk.third.weight", (THIRD, SECOND, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * SECOND, THIRD)),
+    Parameter("trunk.third.bias", (THIRD,)),
+    Parameter("trunk.hidden.weight", (HIDDEN, FLAT), (1, 0)),
+    Parameter("trunk.hidden.bias", (HIDDEN,)),
     Parameter("heads.weight", (OUTPUTS, HIDDEN)),
     Parameter("heads.bias", (OUTPUTS,)),
 )
@@ -83,22 +80,6 @@ LAYOUT = Layout(
 def parts_of(theta: np.ndarray) -> Parts:
     """Views of a flat array (float32[LAYOUT.size]) as the network's parts."""
     return Parts(*LAYOUT.views(theta))
-
-
-def initial_state(rng: np.random.Generator, frames: int = 1) -> dict[str, np.ndarray]:
-    """Torch's state dict at first, for so many frames: normal cells, orthogonal layers, a nearly uniform policy."""
-    state = {f"cells.{k}": rng.normal(0, 0.5, (values, CELL)) for k, values in enumerate(VALUES)}
-    for name, outputs, inputs in (
-        ("first", FIRST, (CELL * frames, KERNEL, KERNEL)),
-        ("second", SECOND, (FIRST, KERNEL, KERNEL)),
-        ("third", THIRD, (SECOND, KERNEL, KERNEL)),
-        ("hidden", HIDDEN, (FLAT,)),
-        ("heads", OUTPUTS, (HIDDEN,)),
-    ):
-        weight = orthogonal(rng, outputs, int(np.prod(inputs))) * np.sqrt(2)
-        state |= {f"{name}.weight": weight.reshape(outputs, *inputs), f"{name}.bias": np.zeros(outputs)}
-    state["heads.weight"][:ACTIONS] *= 0.01
-    return {name: value.astype(np.float32) for name, value in state.items()}
 
 
 class Layers(NamedTuple):

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ACTIONS = 7
+"""How many actions the compiled code is made for: MiniGrid's. A number known when compiling saves a tenth of the time."""
+OUTPUTS = ACTIONS + 1
+"""Of the heads: a logit per action, and the value."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -69,11 +74,3 @@ class Layout:
                 raise ValueError(f"{parameter.name} has shape {value.shape}, not that of this network")
             view[:] = value.transpose(parameter.order).reshape(view.shape)
         return theta
-
-
-def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """A random matrix with orthonormal rows or columns, whichever are fewer."""
-    tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
-    q, r = np.linalg.qr(tall)
-    q *= np.sign(np.diag(r))
-    return q if rows >= columns else q.T

@@ -1,24 +1,56 @@
-"""PPO with the teacher's loss without autograd: acting, the loss's gradient and Adam, compiled.
+"""The paper's Eq. 2 as it runs by default: acting, the loss's gradient and Adam, compiled, without autograd.
 
-The same arithmetic as `losses.py` with torch's Adam, and proven equal to it by tests (gradients, and many updates in
-a row). What it saves is everything between the multiplications: on two cores that is most of the time.
+The same arithmetic as `student/losses.py` with torch's Adam, and proven equal to it by tests (gradients, and many
+updates in a row). What it saves is everything between the multiplications: on two cores that is most of the time.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba.extending import overload
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student import convolutional, egocentric
-from pipeline.student.egocentric import ACTIONS, OUTPUTS
+from pipeline.student.fused import convolutional, egocentric
+from pipeline.student.fused.layout import ACTIONS, OUTPUTS
+from pipeline.student.student import BETA1, BETA2
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
-"""Adam's settings, of this update and of torch's."""
 
-LOSSES = ("policy_loss", "value_loss", "teacher_loss", "entropy")
+class Experience(NamedTuple):
+    """What the loss needs of a rollout besides the features; see `Rollout`."""
+
+    actions: np.ndarray  # int64[rows]
+    log_probs: np.ndarray  # float32[rows]: of those actions when they were taken
+    advantages: np.ndarray  # float32[rows]
+    returns: np.ndarray  # float32[rows]
+    teacher: np.ndarray  # float32[rows, ACTIONS]
+    labelled: np.ndarray  # bool[rows]
+
+
+class Coefficients(NamedTuple):
+    """What the loss is made of; see `UpdateSettings`."""
+
+    clip: float
+    policy: float
+    value: float
+    entropy: float
+    teacher: float
+    wasserstein: bool  # whether that, and not KL, is the distance to the teacher
+
+
+class Adam(NamedTuple):
+    """The optimiser's arrays, float32[parameters] each, and its settings for one update."""
+
+    theta: np.ndarray
+    gradient: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    lr: float
+    epsilon: float
+    grad_norm: float
+
 
 NETWORKS = {egocentric.Parts: egocentric, convolutional.Parts: convolutional}
 """Whose layers are meant, by the parameters that are given."""
@@ -115,16 +147,15 @@ def _wasserstein_pull(probs, teacher, pull, at_outputs):
 
 
 @compiled
-def minibatch_gradient(
-    p, g, work, features, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
-    clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
-):  # fmt: skip
-    """Set g (Parts), given as zeros, to the gradient of the loss of `losses.py` over the given rows.
+def minibatch_gradient(p, g, work, features, experience, rows, coefficients, losses):
+    """Set g (Parts), given as zeros, to the gradient of the loss of `losses.py` over the given rows (int64[n]).
 
-    wasserstein  whether that, and not KL, is the distance to the teacher
-    losses float64[4]: the four parts of the loss are added to it.
+    experience, coefficients  Experience and Coefficients
+    losses  float64[4]: the four parts of the loss are added to it
     Advantages are normalised over the rows: mean 0, standard deviation 1.
     """
+    actions, old_log_probs, advantages, returns, teacher, labelled = experience
+    clip, policy_weight, value_weight, entropy_weight, teacher_weight, wasserstein = coefficients
     n = rows.shape[0]
     mean = 0.0
     for k in range(n):
@@ -149,7 +180,7 @@ def minibatch_gradient(
         ratio = math.exp(outputs[k, action] - shift - old_log_probs[row])
         clipped = min(max(ratio, 1 - clip), 1 + clip)
         losses[0] -= min(ratio * advantage, clipped * advantage) / n
-        push = -advantage * ratio / n if ratio * advantage <= clipped * advantage else 0.0
+        push = -policy_weight * advantage * ratio / n if ratio * advantage <= clipped * advantage else 0.0
         error = outputs[k, ACTIONS] - returns[row]
         losses[1] += 0.5 * error * error / n
         losses[3] += entropy / n
@@ -168,8 +199,9 @@ def minibatch_gradient(
 
 
 @compiled_fast
-def _adam(theta, gradient, first, second, step, lr, grad_norm):
-    """One step of Adam on the gradient, scaled down to at most `grad_norm`."""
+def adam_step(adam, step):
+    """Adam's step number `step` (from 1 on) on the gradient, scaled down to at most `grad_norm`, in place."""
+    theta, gradient, first, second, lr, _, grad_norm = adam
     squares = np.float32(0)
     for k in range(theta.shape[0]):
         squares += gradient[k] * gradient[k]
@@ -177,7 +209,7 @@ def _adam(theta, gradient, first, second, step, lr, grad_norm):
     rate = np.float32(lr / (1 - BETA1**step))
     root = np.float32(1 / math.sqrt(1 - BETA2**step))
     # 1 - beta is taken in double precision: in single, 1 - 0.999 is wrong in its fifth digit.
-    weight1, weight2, epsilon = np.float32(1 - BETA1), np.float32(1 - BETA2), np.float32(EPSILON)
+    weight1, weight2, epsilon = np.float32(1 - BETA1), np.float32(1 - BETA2), np.float32(adam.epsilon)
     for k in range(theta.shape[0]):
         g = gradient[k] * scale
         first[k] += weight1 * (g - first[k])
@@ -186,29 +218,22 @@ def _adam(theta, gradient, first, second, step, lr, grad_norm):
 
 
 @compiled
-def update(
-    theta, p, gradient, g, first, second, step, work, features, actions, old_log_probs, advantages, returns, teacher,
-    labelled, orders, minibatch, lr, clip, grad_norm, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
-):  # fmt: skip
+def update(p, g, work, features, experience, orders, minibatch, coefficients, adam, step, losses):
     """All epochs of one iteration, in place; returns Adam's step count afterwards.
 
-    theta, gradient, first, second  float32[parameters]: parameters, scratch, Adam's moments; p and g are theta's and
-                                    gradient's Parts
-    orders int64[epochs, rows]: each epoch's order of rows; an incomplete last minibatch is left out.
-    losses float64[4]: set to the means of LOSSES over all minibatches.
+    p, g    Parts of adam's theta and gradient
+    orders  int64[epochs, rows]: each epoch's order of rows; an incomplete last minibatch is left out
+    losses  float64[4]: set to the means of LOSSES over all minibatches
     """
     losses[:] = 0
     minibatches = 0
     for epoch in range(orders.shape[0]):
         for start in range(0, orders.shape[1] - minibatch + 1, minibatch):
+            adam.gradient[:] = 0
             rows = orders[epoch, start : start + minibatch]
-            gradient[:] = 0
-            minibatch_gradient(
-                p, g, work, features, actions, old_log_probs, advantages, returns, teacher, labelled, rows,
-                clip, value_weight, entropy_weight, teacher_weight, wasserstein, losses,
-            )  # fmt: skip
+            minibatch_gradient(p, g, work, features, experience, rows, coefficients, losses)
             step += 1
             minibatches += 1
-            _adam(theta, gradient, first, second, step, lr, grad_norm)
+            adam_step(adam, step)
     losses /= minibatches
     return step

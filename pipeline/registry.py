@@ -1,0 +1,88 @@
+"""Things that are found by name: this project's own, and those that installed packages bring as entry points.
+
+Names are known without importing what they stand for, so that params.yaml is checked and `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+
+class Unknown(ValueError):
+    """A name that is not registered; the message lists those that are."""
+
+
+class Broken(ValueError):
+    """An entry point that gives nothing usable; the message names it, its package and what is wrong."""
+
+
+class Registry:
+    """What is registered under one heading.
+
+    what      one of them, in words: `method`
+    group     of the entry points of installed packages
+    built_in  this project's own: name -> `module:object`
+    """
+
+    def __init__(self, what: str, group: str, built_in: Mapping[str, str]) -> None:
+        self.what, self.group, self.built_in = what, group, dict(built_in)
+
+    def names(self) -> list[str]:
+        """All registered names, the project's own first."""
+        return [*self.built_in, *sorted({entry.name for entry in self._entries()} - self.built_in.keys())]
+
+    def get(self, name: str, usable: Callable[[Any], Any] = lambda found: found) -> Any:
+        """What is registered under a name, as `usable` gives it back.
+
+        usable  makes the object ready (calls a factory) and raises whatever it likes if that is not what is wanted
+        Raises Unknown, naming those there are, or Broken for whatever goes wrong in an entry point.
+        """
+        if name in self.built_in:
+            module, _, attribute = self.built_in[name].partition(":")
+            return usable(getattr(import_module(module), attribute))
+        for entry in self._entries():
+            if entry.name == name:
+                return self._brought_by(entry, usable)
+        raise Unknown(f"unknown {self.what} {name!r}; there are {', '.join(self.names())}")
+
+    def _entries(self) -> list[EntryPoint]:
+        return list(entry_points(group=self.group))
+
+    def _brought_by(self, entry: EntryPoint, usable: Callable[[Any], Any]) -> Any:
+        try:
+            return usable(entry.load())
+        except Exception as error:
+            package = entry.dist.name if entry.dist else "unknown"
+            why = " ".join(str(error).split())
+            raise Broken(
+                f"{self.what} {entry.name!r} can't be used: its entry point {entry.value!r} (package {package}) fails "
+                f"with {type(error).__name__}: {why}"
+            ) from error
+
+
+METHODS = Registry(
+    "method",
+    "llm4teach.methods",
+    {
+        "llm": "pipeline.student.methods.llm:LLM",
+        "hierarchical": "pipeline.student.methods.hierarchical:Hierarchical",
+        "rl": "pipeline.student.methods.rl:RL",
+        "llm4teach": "pipeline.student.methods.llm4teach:LLM4Teach",
+    },
+)
+"""Ways to make an agent, in the order of the paper's table; `llm`, the teacher alone, is the one that trains nothing."""
+NETWORKS = Registry(
+    "network",
+    "llm4teach.networks",
+    {
+        "egocentric": "pipeline.student.networks.egocentric:Egocentric",
+        "map": "pipeline.student.networks.map:Map",
+        "mlp": "pipeline.student.networks.mlp:MLP",
+        "cnn": "pipeline.student.networks.cnn:CNN",
+        "dict": "pipeline.student.networks.dict:Dict",
+    },
+)
+"""Students' networks, in the order in which `network: auto` tries them."""

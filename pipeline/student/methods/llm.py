@@ -1,0 +1,14 @@
+"""The method `llm`: the teacher acts alone, by Eq. 1, and nothing is trained."""
+
+from __future__ import annotations
+
+from pipeline.student.methods.method import UNTRAINED, Method
+
+
+class LLM(Method):
+    """The teacher alone; see `evaluation.evaluate_teacher`."""
+
+    name = UNTRAINED
+    title = "LLM alone"
+    trained = False
+    needs_labels = True

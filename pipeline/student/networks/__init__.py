@@ -1,0 +1,1 @@
+"""Networks by name: what a student can see with."""
