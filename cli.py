@@ -18,7 +18,7 @@ from stages.teacher import app as teacher_app
 
 if TYPE_CHECKING:
     from pipeline.params import Params
-    from pipeline.tasks.base import Split
+    from pipeline.tasks.splits import Split
 
 app = typer.Typer(
     cls=PlainGroup,
@@ -205,7 +205,7 @@ def summary() -> None:
 def check(params: ParamsOption = PARAMS) -> None:
     """Say whether a params file can be used, and if not, why."""
     from pipeline.student.make import check_learnable
-    from pipeline.tasks.base import get_task
+    from pipeline.tasks.registry import get_task
 
     loaded = _load(params)
     for name in loaded.tasks:
@@ -219,7 +219,7 @@ def tasks(as_json: JsonOption = False) -> None:
     import json
     import sys
 
-    from pipeline.tasks.base import BrokenTask, get_task, task_names
+    from pipeline.tasks.registry import BrokenTask, get_task, task_names
 
     found = []
     for name in task_names():

@@ -31,7 +31,7 @@ from pipeline.experiments.experiment import Variant, applied, experiments
 from pipeline.fan_out import cores
 from pipeline.report.comparison import percent
 from pipeline.student.make import make_over_teachers
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 LAYOUTS = 500
 FIGURES = ("training", "validation")

@@ -300,12 +300,11 @@ class Params(_Section):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        from pipeline.tasks.base import task_names
+        from pipeline.tasks.registry import all_names, is_known
 
-        known = task_names()
         for task in tasks:
-            if task not in known:
-                raise ValueError(f"unknown task {task!r}; allowed: {', '.join(known)}")
+            if not is_known(task):
+                raise ValueError(f"unknown task {task!r}; allowed: {all_names()}")
         return tasks
 
     @model_validator(mode="after")

@@ -27,7 +27,8 @@ from pipeline.params import Params
 from pipeline.student.saved import CURVE, load_student, read_config
 from pipeline.student.tracking import read_curve
 from pipeline.tables import EPISODES, read_instructions, read_table
-from pipeline.tasks.base import Task, get_task
+from pipeline.tasks.base import Task
+from pipeline.tasks.registry import get_task
 
 PLACE = Path("data/paper/analysis")
 MOST_STUDENTS = 5

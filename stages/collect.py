@@ -8,7 +8,7 @@ from pipeline.collection import collect_states
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import STATES, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def collect(task_name: str, params: Params, root: Path = Path()) -> Path:

@@ -16,7 +16,8 @@ from pipeline.report.comparison import percent, span
 from pipeline.report.episodes import summaries
 from pipeline.student.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
-from pipeline.tasks.base import SPLITS, Split, get_task
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import SPLITS, Split
 
 MOST_LAYOUTS = 100_000
 

@@ -9,7 +9,7 @@ from pipeline.fan_out import fan_out
 from pipeline.params import Params
 from pipeline.student.run import Run, carry_out
 from pipeline.student.saved import read_config
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:

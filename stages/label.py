@@ -14,7 +14,7 @@ from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.budget import Estimate
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.metrics import LabelMetrics

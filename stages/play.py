@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import ParamsError
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 ARROWS = {"A": ("↑", "forward"), "C": ("→", "right"), "D": ("←", "left")}
 """What follows ESC [ when an arrow key is pressed; the key, and the action that it stands for."""

@@ -11,7 +11,7 @@ from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.run import Run, carry_out
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def train(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from pipeline.tables import (
     unpacked,
     write_table,
 )
-from pipeline.tasks.base import BUILT_IN, get_task
+from pipeline.tasks.registry import BUILT_IN, get_task
 from pipeline.teacher.rows import Provenance, label_row
 
 KEY = Description(("key",))

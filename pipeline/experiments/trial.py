@@ -25,7 +25,7 @@ from pipeline.student.run import Run, carry_out, identity
 from pipeline.student.saved import load_student
 from pipeline.student.sources import sources_digest
 from pipeline.tables import EPISODES, TableError, read_instructions, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 DONE, LOG = "trial.json", "log"
 

@@ -87,7 +87,7 @@ class FusedStudent(Student):
 class FusedEgocentricStudent(FusedStudent):
     """See `egocentric` for the network.
 
-    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds`
+    cell_kinds  uint8[objects, colours]: see `CellMap.kinds`
     """
 
     def __init__(self, cell_kinds: np.ndarray, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ from pipeline.params import ParamsError, Train
 from pipeline.student import egocentric
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
+from pipeline.tasks.spaces import CellMap
 
 if TYPE_CHECKING:
     from pipeline.student.hierarchical import PolicyOverTeachers
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 MAP = (egocentric.GRID, egocentric.GRID, 4)
 """Shape of the observation that both networks are made for."""
-KINDS_SHAPE = (11, 6)
-"""MiniGrid's objects and colours."""
 
 
 def check_learnable(task: Task) -> None:
@@ -48,13 +47,13 @@ def _cell_kinds(task: Task) -> np.ndarray:
             f"{task.name}: Task.idle is {task.idle!r}; wanted the number of the action that stands for doing nothing, "
             f"0 to {task.space.size - 1}"
         )
-    kinds = task.cell_kinds
-    if kinds is None or kinds.shape != KINDS_SHAPE or kinds.dtype != np.uint8 or kinds.max() > egocentric.KINDS:
+    cells = task.observation_space.spaces.get("map")
+    if not isinstance(cells, CellMap) or cells.kinds.max() > egocentric.KINDS:
         raise ParamsError(
-            f"{task.name}: Task.cell_kinds must be uint8{list(KINDS_SHAPE)} with values 0 to {egocentric.KINDS}, as "
-            "for a MiniGrid map; students of this version see nothing else"
+            f"{task.name}: the observation `map` must be a CellMap whose kinds are 0 to {egocentric.KINDS}; students "
+            "of this version see nothing else"
         )
-    return kinds
+    return cells.kinds
 
 
 def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:

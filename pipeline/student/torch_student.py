@@ -20,7 +20,7 @@ from pipeline.student.student import Memory, Rollout, Student, UpdateSettings
 class TorchStudent(Student):
     """The `egocentric` or the `map` network, trained by autograd on a device.
 
-    cell_kinds  uint8[objects, colours]: see `Task.cell_kinds` (egocentric only)
+    cell_kinds  uint8[objects, colours]: see `CellMap.kinds` (egocentric only)
     """
 
     def __init__(

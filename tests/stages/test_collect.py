@@ -13,8 +13,8 @@ from pipeline.collection import EXAMPLES, collect_states
 from pipeline.instructions import Description, Grammar, OptionSpec
 from pipeline.params import Collect
 from pipeline.tables import STATES, read_table, unpacked
-from pipeline.tasks.base import BUILT_IN, UnknownTask, get_task
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
+from pipeline.tasks.registry import BUILT_IN, UnknownTask, get_task
 from stages.collect import collect
 
 
@@ -71,9 +71,9 @@ def test_only_training_layouts_are_visited(tmp_path: Path, monkeypatch: pytest.M
     made: list[Any] = []
     original = DoorKeyBatch.__init__
 
-    def recorded(self: DoorKeyBatch, task: Any, size: int, seed: int, instructions: Any, split: Any) -> None:
-        made.append(split)
-        original(self, task, size, seed, instructions, split)
+    def recorded(self: DoorKeyBatch, *arguments: Any) -> None:
+        made.append(arguments[-1])
+        original(self, *arguments)
 
     monkeypatch.setattr(DoorKeyBatch, "__init__", recorded)
     rows(tmp_path)

@@ -14,7 +14,7 @@ from tiny import TASK, params, publish
 from pipeline.instructions import Description
 from pipeline.student.annealing import teacher_weight
 from pipeline.tables import LABELS, TableError, read_table, write_table
-from pipeline.tasks.base import UnknownTask
+from pipeline.tasks.registry import UnknownTask
 from stages.collect import collect
 from stages.train import train
 

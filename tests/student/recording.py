@@ -11,8 +11,9 @@ from gymnasium import spaces
 
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan, PlanShare, SoftInstruction
 from pipeline.student.student import Student
-from pipeline.tasks.base import OptionStep, Space, Task
+from pipeline.tasks.base import OptionStep, Task
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.spaces import Space
 
 
 class Clock(Task):

@@ -14,9 +14,10 @@ from pipeline.student.losses import llm4teach_loss
 from pipeline.student.network import make_network
 from pipeline.student.student import Rollout, UpdateSettings
 from pipeline.student.torch_student import TorchStudent
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")
+KINDS = TASK.observation_space["map"].kinds
 ROWS = 256
 NAMES = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
 BIASES = {"hidden.bias", "first.bias", "second.bias", "third.bias"}
@@ -66,8 +67,8 @@ class Play:
 def students(network, seed=0):
     """The compiled and the torch student with equal weights; heads so large that the policy isn't uniform."""
     rng = np.random.default_rng(seed)
-    compiled = FusedEgocentricStudent(TASK.cell_kinds, rng) if network == "egocentric" else FusedMapStudent(rng)
-    by_torch = TorchStudent(network, TASK.cell_kinds, "cpu", np.random.default_rng(seed))
+    compiled = FusedEgocentricStudent(KINDS, rng) if network == "egocentric" else FusedMapStudent(rng)
+    by_torch = TorchStudent(network, KINDS, "cpu", np.random.default_rng(seed))
     weights = compiled.weights()
     weights["heads.weight"][: egocentric.ACTIONS] *= 50
     for name in BIASES & set(weights):

@@ -19,7 +19,7 @@ from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
 from pipeline.student.make import make_over_teachers, make_student
 from pipeline.student.run import Run, carry_out
 from pipeline.student.student import Rollout, UpdateSettings
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from stages.evaluate import evaluate
 from stages.finetune import finetune
 from stages.train import train

@@ -13,7 +13,7 @@ from pipeline.params import Schedule, Train
 from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"
 TINY = Schedule(

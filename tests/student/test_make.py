@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from tiny import TASK, params
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.params import ParamsError, Train
 from pipeline.student.make import check_learnable, make_student
-from pipeline.tasks.base import BUILT_IN, Space, get_task
+from pipeline.tasks.registry import BUILT_IN, get_task
+from pipeline.tasks.spaces import CellMap, Space
 from stages.collect import collect
 from stages.label import label
 
@@ -23,9 +25,8 @@ FAULTS = {
     "Task.idle is None": {"idle": None},
     "Task.idle is 7": {"idle": 7},
     "Task.idle is 'done'": {"idle": "done"},
-    "Task.cell_kinds": {"cell_kinds": None},
-    "values 0 to 5": {"cell_kinds": np.full((11, 6), 6, np.uint8)},
-    "uint8[11, 6]": {"cell_kinds": np.zeros((11, 7), np.uint8)},
+    "must be a CellMap": {"observation_space": spaces.Dict({"map": spaces.Box(0, 10, (10, 10, 4), np.uint8)})},
+    "kinds are 0 to 5": {"observation_space": spaces.Dict({"map": CellMap(10, 10, np.full((11, 6), 6, np.uint8))})},
 }
 
 

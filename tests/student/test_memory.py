@@ -20,7 +20,7 @@ from pipeline.student.network import RecurrentNetwork
 from pipeline.student.saved import StudentError, load_student, save_student
 from pipeline.student.student import Rollout, UpdateSettings, forget
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("DivergedDoorKey")  # of the shortest episodes
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
 from pipeline.params import ParamsError, Train
 from pipeline.student import convolutional, egocentric
 from pipeline.student.make import make_student
 from pipeline.student.network import EgocentricNetwork, MapNetwork, RecurrentNetwork, make_network
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")
 PAPERS_SIZE = 24_000
@@ -34,7 +35,7 @@ def maps_of_play(rows=64, steps=30):
 
 def tokens_of(maps):
     tokens, counts = np.zeros((len(maps), egocentric.CELLS), np.uint16), np.zeros(len(maps), np.int32)
-    egocentric.encode(maps, TASK.cell_kinds, egocentric.PLACES, tokens, counts)
+    egocentric.encode(maps, TASK.observation_space["map"].kinds, egocentric.PLACES, tokens, counts)
     return [set(row[:count].tolist()) for row, count in zip(tokens, counts, strict=True)]
 
 
@@ -129,7 +130,7 @@ def test_tokens_say_where_each_seen_cell_lies():
             across, down = x - agent[0], y - agent[1]
             for _ in range(direction):  # a quarter turn back
                 across, down = down, -across
-            kind = TASK.cell_kinds[cells[x, y, 0], cells[x, y, 1]]
+            kind = TASK.observation_space["map"].kinds[cells[x, y, 0], cells[x, y, 1]]
             if kind and abs(across) <= 5 and abs(down) <= 5:
                 expected.add(((across + 5) * 11 + down + 5) * 5 + kind - 1)
         assert tokens == expected
@@ -151,8 +152,8 @@ def test_what_students_there_are():
     with pytest.raises(ParamsError, match="'cuda:99' is not there"):
         make_student(TASK, Train(schedule="fast", network="map", device="cuda:99"), np.random.default_rng(0))
     plain = get_task("SimpleDoorKey")
-    plain.cell_kinds = None
-    with pytest.raises(ParamsError, match="MiniGrid map"):
+    plain.observation_space = spaces.Dict({"map": spaces.Box(0, 10, (10, 10, 4), np.uint8)})
+    with pytest.raises(ParamsError, match="must be a CellMap"):
         make_student(plain, Train(schedule="fast"), np.random.default_rng(0))
     autos = [make_student(TASK, Train(schedule="fast", network=n), np.random.default_rng(0)) for n in NETWORKS]
     assert [type(auto).__name__ for auto in autos] == ["FusedEgocentricStudent", "FusedMapStudent"]

@@ -16,7 +16,7 @@ from pipeline.student.make import make_student
 from pipeline.student.network import EgocentricNetwork
 from pipeline.student.warm_start import Examples, read_examples, warm_start
 from pipeline.tables import STATES, TableError, read_instructions, read_table, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("SimpleDoorKey")
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"

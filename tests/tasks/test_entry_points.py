@@ -12,7 +12,7 @@ from tiny import write_params
 from typer.testing import CliRunner
 
 from cli import app
-from pipeline.tasks.base import BUILT_IN
+from pipeline.tasks.registry import BUILT_IN
 
 MODULE = """
 from dataclasses import replace
