@@ -18,7 +18,7 @@ from stages.teacher import app as teacher_app
 
 if TYPE_CHECKING:
     from pipeline.params import Params
-    from pipeline.tasks.base import Split
+    from pipeline.tasks.splits import Split
 
 app = typer.Typer(
     cls=PlainGroup,
@@ -62,9 +62,10 @@ def _load(path: Path) -> Params:
 
 def _trained(method: str, *more: str) -> str:
     """The method, if it is one that trains students or one of `more`. Raises ParamsError."""
-    from pipeline.params import TRAINED_METHODS, ParamsError
+    from pipeline.params import ParamsError
+    from pipeline.student.methods.method import method_names
 
-    allowed = (*more, *TRAINED_METHODS)
+    allowed = (*more, *method_names(trained_only=True))
     if method not in allowed:
         raise ParamsError(f"--method: unknown method {method!r}; allowed: {', '.join(allowed)}")
     return method
@@ -205,11 +206,11 @@ def summary() -> None:
 def check(params: ParamsOption = PARAMS) -> None:
     """Say whether a params file can be used, and if not, why."""
     from pipeline.student.make import check_learnable
-    from pipeline.tasks.base import get_task
+    from pipeline.tasks.registry import get_task
 
     loaded = _load(params)
     for name in loaded.tasks:
-        check_learnable(get_task(name))
+        check_learnable(get_task(name), loaded.train)
     print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
 
 
@@ -219,13 +220,14 @@ def tasks(as_json: JsonOption = False) -> None:
     import json
     import sys
 
-    from pipeline.tasks.base import BrokenTask, get_task, task_names
+    from pipeline.registry import TASKS, Broken
+    from pipeline.tasks.registry import get_task
 
     found = []
-    for name in task_names():
+    for name in TASKS.names():
         try:
             found.append(get_task(name))
-        except BrokenTask as error:  # the others can be used all the same
+        except Broken as error:  # the others can be used all the same
             print(f"llm4teach: {error}", file=sys.stderr)
     if as_json:
         rows = [

@@ -24,8 +24,9 @@ import numpy as np
 from benchmarks.measure import chosen_tasks, common_options, in_words, median, published_instructions, report
 from pipeline.evaluation import inverse_sample
 from pipeline.instructions import SoftInstruction
-from pipeline.tasks.base import Task, get_task
+from pipeline.tasks.base import Task
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
+from pipeline.tasks.registry import get_task
 
 RECORDED = 150
 """Steps that are recorded and replayed, the horizon of the longer tasks."""
@@ -87,8 +88,8 @@ def measure(name: str, sizes: list[int], noise: float, repeats: int, seconds: fl
     for size in sizes:
         actions = record(task, instructions, size, noise)
         labelled, unlabelled = (
-            DoorKeyBatch(task, size, 0, instructions, "train"),
-            DoorKeyBatch(task, size, 0, None, "train"),
+            task.make_batch(size, 0, instructions),
+            task.make_batch(size, 0),
         )
         rates: dict[str, list[float]] = {"labelled": [], "unlabelled": []}
         for repeat in range(repeats):

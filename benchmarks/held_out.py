@@ -29,9 +29,11 @@ from benchmarks.training import iterations, read_params
 from pipeline.evaluation import evaluate_student
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Params
-from pipeline.tasks.base import Batch, Finished, Split, distinct_layouts, get_task, mix64, split_of
+from pipeline.tasks.base import Batch, Finished
 from pipeline.tasks.doorkey.engine import STARTS, DoorKeyBatch, layout_codes
 from pipeline.tasks.doorkey.task import DoorKeyTask
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import Split, distinct_layouts, mix64, split_of
 
 SPLIT_BY = {"layout": 1, "world": STARTS}
 """What a layout's code is divided by to give the number that decides its split."""
@@ -84,7 +86,7 @@ class TrainingBatch(DoorKeyBatch):
         seeds: Iterator[int],
         ended: set[int],
     ) -> None:
-        super().__init__(task, size, 0, instructions, None)
+        super().__init__(task, task.canonical, size, 0, instructions, None)
         self._seeds, self._ended = seeds, ended
         self.reset(np.fromiter(seeds, np.uint32, size))
         self._worlds["next_seed"] = np.fromiter(seeds, np.uint32, size)

@@ -28,7 +28,8 @@ from pipeline.fan_out import cores
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan, PlanShare, SoftInstruction
 from pipeline.params import Label
 from pipeline.tables import LABELS, RESPONSES, STATES, write_table
-from pipeline.tasks.base import Space, Task, TaskPrompt
+from pipeline.tasks.base import Task, TaskPrompt
+from pipeline.tasks.spaces import Space
 from pipeline.teacher.rows import Provenance, label_row
 from pipeline.teacher.states import State, read_states
 

@@ -20,7 +20,7 @@ from benchmarks.training import iterations, read_params, warm_up
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.params import Params
 from pipeline.report.comparison import percent
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 ACTING = ("sampled", "argmax")
 FIGURES = ("success", "episode_length", "episode_return")

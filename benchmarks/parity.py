@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.measure import chosen_tasks, common_options, published_instructions, report
 from pipeline.fan_out import cores
-from pipeline.tasks.base import get_task
 from pipeline.tasks.parity import Parity, arbitrary_instructions, compare
+from pipeline.tasks.registry import get_task
 
 KINDS = {"random": (1.0, False), "teacher": (0.15, False), "arbitrary plans": (0.3, True)}
 """Ways to act: with which probability at random instead of as the labels say, and whether those are random plans

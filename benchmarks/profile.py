@@ -21,7 +21,7 @@ from benchmarks.measure import chosen_tasks, common_options, in_words, median, p
 from benchmarks.training import iterations, read_params, warm_up
 from pipeline.params import Params
 from pipeline.student.learner import Learner
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 PARTS = ("engine", "inference", "update", "other")
 

@@ -39,7 +39,9 @@ from pipeline.report.published_results import published_results
 from pipeline.statistics import wilson_interval
 from pipeline.student.make import make_student
 from pipeline.student.student import Student
-from pipeline.tasks.base import Split, Task, get_task
+from pipeline.tasks.base import Task
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import Split
 
 SPLITS: tuple[Split, ...] = ("validation", "test")
 LOOKS = tuple(f"{split}_{figure}" for split in SPLITS for figure in ("success", "lower"))

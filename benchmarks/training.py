@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from benchmarks.measure import ROOT
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Params, Train, load_params
 from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
+from pipeline.student.methods.method import get_method
 from pipeline.tasks.base import Task
-
-if TYPE_CHECKING:
-    from pipeline.student.hierarchical import PolicyOverTeachers
 
 
 def read_params(schedule: str | None, network: str) -> Params:
@@ -33,20 +28,19 @@ def iterations(
     instructions: Mapping[str, SoftInstruction] | None,
     seed: int,
     prepare: Callable[[Learner], None] = lambda _: None,
-    make_over_teachers: Callable[[np.random.Generator], PolicyOverTeachers] | None = None,
+    method: str = "llm4teach",
 ) -> Iterator[tuple[Learner, dict[str, float]]]:
     """Yields the learner and the curve row after each iteration of both phases; `seconds` counts all iterations.
 
-    instructions        the label table; None for a method without one
-    prepare             called with the learner of each phase before its first iteration
-    make_over_teachers  what teaches in the label table's place
+    instructions  the label table; None for a method without one
+    prepare       called with the learner of each phase before its first iteration
     """
     schedule = params.schedule
     before: Learner | None = None
-    for name, labels, over_teachers in (("train", instructions, make_over_teachers), ("finetune", None, None)):
+    for name, labels in (("train", instructions), ("finetune", None)):
         phase = Phase.of(name, schedule)
         make = partial(make_student, task, params.train)
-        learner = Learner(task, schedule, phase, make, labels, seed, over_teachers)
+        learner = Learner(task, get_method(method), params.train, schedule, phase, make, labels, seed)
         if before is not None:
             learner.student.load_weights(before.student.weights())
             learner.student.load_optimiser(before.student.optimiser())

@@ -15,7 +15,6 @@ import json
 import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.experiments.experiment import Variant, applied, experiments
 from pipeline.fan_out import cores
 from pipeline.report.comparison import percent
-from pipeline.student.make import make_over_teachers
-from pipeline.tasks.base import get_task
+from pipeline.student.methods.method import get_method
+from pipeline.tasks.registry import get_task
 
 LAYOUTS = 500
 FIGURES = ("training", "validation")
@@ -70,10 +69,9 @@ def score(job: Job) -> tuple[float, float]:
     task, params = get_task(name), read_params(None, "egocentric")
     schedule = applied(params.schedule, {**variant.schedule, **setting})
     params = params.model_copy(update={"schedules": {params.train.schedule: schedule}})
-    labels = published_instructions(name) if variant.method == "llm4teach" else None
-    over_teachers = partial(make_over_teachers, task, params.train) if variant.method == "hierarchical" else None
+    labels = published_instructions(name) if get_method(variant.method).needs_labels else None
     curve = []
-    for learner, row in iterations(task, params, labels, seed, make_over_teachers=over_teachers):  # noqa: B007
+    for learner, row in iterations(task, params, labels, seed, method=variant.method):  # noqa: B007
         if row["episodes"]:
             curve.append((row["success"], row["episodes"]))
     success, episodes = np.array(curve).T

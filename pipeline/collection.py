@@ -13,7 +13,8 @@ from pipeline.evaluation import inverse_sample
 from pipeline.instructions import Description, options_of
 from pipeline.params import Collect, ParamsError
 from pipeline.tables import packed
-from pipeline.tasks.base import Batch, Space, Task
+from pipeline.tasks.base import Batch, Task
+from pipeline.tasks.spaces import Space
 
 EXAMPLES = 128
 """Observations kept per description."""

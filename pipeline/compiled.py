@@ -18,15 +18,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numba
 
+CONSTANTS = ("minigrid_numbers.py",)
+"""Sources that compile nothing, but whose numbers are built into machine code."""
+
 Function = TypeVar("Function", bound=Callable)
 
 
 def _sources_hash() -> str:
-    """16 hex digits over the sources below this package that import this module."""
+    """16 hex digits over the sources below this package that import this module, and CONSTANTS."""
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         content = source.read_bytes()
-        if b"from pipeline.compiled import" in content:
+        if b"from pipeline.compiled import" in content or source.name in CONSTANTS:
             digest.update(content)
     return digest.hexdigest()[:16]
 

@@ -11,7 +11,8 @@ import numpy as np
 from pipeline.instructions import SoftInstruction
 from pipeline.params import ParamsError
 from pipeline.student.student import Student
-from pipeline.tasks.base import Batch, Split, Task
+from pipeline.tasks.base import Batch, Task
+from pipeline.tasks.splits import Split
 
 Choose = Callable[[Batch, np.ndarray | None], np.ndarray]
 """Actions int64[rows] for a batch's present states: sampled by uniforms float32[rows], or the most probable if None."""

@@ -23,11 +23,12 @@ from pipeline.experiments.experiment import experiments
 from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
-from pipeline.params import Params
+from pipeline.params import Params, Schedule
 from pipeline.student.saved import CURVE, load_student, read_config
 from pipeline.student.tracking import read_curve
 from pipeline.tables import EPISODES, read_instructions, read_table
-from pipeline.tasks.base import Task, get_task
+from pipeline.tasks.base import Task
+from pipeline.tasks.registry import get_task
 
 PLACE = Path("data/paper/analysis")
 MOST_STUDENTS = 5
@@ -97,7 +98,7 @@ def _cost(
     curves = [(float(read_curve(student.folder / CURVE)[-1]["seconds"]), student.folder) for student in students]
     _, folder = sorted(curves)[len(curves) // 2]
     row, config = read_curve(folder / CURVE)[-1], read_config(folder)
-    settings = config["settings"]
+    schedule = Schedule.model_validate(config["settings"])
     llm = root / "data/evaluations" / task.name / "llm.parquet"
     length = None
     if llm.is_file():
@@ -109,7 +110,7 @@ def _cost(
         tokens_of_answer(task, descriptions, metrics, root),
         states=len(instructions),
         samples=1 if params.label.method == "logprob" else params.label.samples,
-        taught_steps=settings["i2"] * settings["envs"] * settings["horizon"],
+        taught_steps=schedule.taught * schedule.steps,
         llm_length=length,
         student={
             "parameters": config["parameters"],

@@ -16,7 +16,8 @@ from pipeline.report.comparison import percent, span
 from pipeline.report.episodes import summaries
 from pipeline.student.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
-from pipeline.tasks.base import SPLITS, Split, get_task
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import SPLITS, Split
 
 MOST_LAYOUTS = 100_000
 
@@ -24,7 +25,7 @@ MOST_LAYOUTS = 100_000
 def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -> dict[str, Any]:
     """Write data/evaluations/<task>/<method>.parquet (a row per episode) and .json (metrics); returns the metrics.
 
-    Raises UnknownTask, TableError, FileNotFoundError, StudentError for what a user can mend.
+    Raises Unknown, TableError, FileNotFoundError, StudentError for what a user can mend.
     """
     task = get_task(task_name)
     settings = params.evaluate
@@ -59,7 +60,7 @@ def evaluate_saved(
 
     layouts  seeds in words, see `layout_seeds`; None: the first `evaluate.episodes` of the split
     split    plays layouts of this split only; None: all that `layouts` names, or test ones
-    Raises UnknownTask, ParamsError, FileNotFoundError, StudentError for what a user can mend.
+    Raises Unknown, ParamsError, FileNotFoundError, StudentError for what a user can mend.
     """
     task, settings = get_task(task_name), params.evaluate
     seeds = evaluation_layouts(task, settings.episodes, split or "test") if layouts is None else layout_seeds(layouts)

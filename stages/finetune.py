@@ -9,13 +9,13 @@ from pipeline.fan_out import fan_out
 from pipeline.params import Params
 from pipeline.student.run import Run, carry_out
 from pipeline.student.saved import read_config
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:
     """Read the students in taught/<seed>/, write final/<seed>/; returns each one's last curve row.
 
-    Raises UnknownTask, FileNotFoundError, StudentError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
+    Raises Unknown, FileNotFoundError, StudentError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
     """
     get_task(task_name)
     folder = root / "data/students" / task_name / method

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.params import ParamsError
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 ARROWS = {"A": ("↑", "forward"), "C": ("→", "right"), "D": ("←", "left")}
 """What follows ESC [ when an arrow key is pressed; the key, and the action that it stands for."""
@@ -20,7 +20,7 @@ def play(task_name: str, layout: int, student: Path | None = None) -> bool:
     """Play one episode of the reference environment in that layout, one key per step; returns whether it succeeded.
 
     Keys come from the terminal, or from standard input if that is none. What is shown is what a student sees.
-    Raises UnknownTask, ParamsError, FileNotFoundError, StudentError for what a user can mend.
+    Raises Unknown, ParamsError, FileNotFoundError, StudentError for what a user can mend.
     """
     task = get_task(task_name)
     if task.space.kind != "discrete":

@@ -30,7 +30,7 @@ from pipeline.report.paper_report import gather_paper
 from pipeline.report.task_report import Film, TaskReport, gather
 from pipeline.report.trials import read_trials
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TABLE = "table.txt"
 PAPER = Path("paper/report")

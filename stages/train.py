@@ -9,19 +9,20 @@ from typing import Any
 from pipeline.fan_out import fan_out
 from pipeline.files import write_bytes
 from pipeline.params import Params
+from pipeline.student.methods.method import get_method
 from pipeline.student.run import Run, carry_out
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def train(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:
     """Write data/students/<task>/<method>/taught/<seed>/ for every seed; returns each one's last curve row.
 
-    Raises UnknownTask, TableError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
+    Raises Unknown, TableError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
     """
     task = get_task(task_name)
     labels = None
-    if method == "llm4teach":
+    if get_method(method).needs_labels:
         labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name, task.grammar)
     folder = root / "data/students" / task_name / method / "taught"
     runs = [
@@ -47,7 +48,7 @@ def train(task_name: str, method: str, params: Params, root: Path = Path()) -> l
         for sentence, count in result["unlabelled"].items():
             missed[sentence] = missed.get(sentence, 0) + count
     write_bytes(folder / "unlabelled.json", (json.dumps(missed, indent=1) + "\n").encode())
-    print(f"{task_name} {method}: {len(runs)} students taught for {params.schedule.i2} iterations")
+    print(f"{task_name} {method}: {len(runs)} students taught for {params.schedule.taught} iterations")
     if missed:
         print(
             f"{task_name} {method}: {len(missed)} descriptions without a label were met, see {folder}/unlabelled.json"

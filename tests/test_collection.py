@@ -13,10 +13,12 @@ from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.params import Collect, ParamsError
 from pipeline.student.warm_start import read_examples
 from pipeline.tables import STATES, read_table, unpacked, write_table
-from pipeline.tasks.base import Batch, Space, get_task
+from pipeline.tasks.base import Batch
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
 from pipeline.tasks.doorkey.task import DoorKeyTask
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.spaces import Space
 
 SMALL = Collect(behaviours=["random", "options"], steps=480, envs=8, seed=3)
 
@@ -35,7 +37,7 @@ class ClockBatch(Batch):
     """Rows that see how many steps have passed and which row they are; in one description, by two numbers."""
 
     def __init__(self, rows):
-        self.rows = rows
+        self.environments = rows
         self.observation = {"step": np.zeros((rows, 2), np.int32), "row": np.arange(rows, dtype=np.float32)}
         self.description = np.arange(rows, dtype=np.int32) % 2
         self.descriptions = [Description(), Description()]

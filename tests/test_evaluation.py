@@ -23,8 +23,10 @@ from pipeline.params import Train
 from pipeline.student.make import make_student
 from pipeline.student.saved import save_student
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import Finished, get_task, split_of
+from pipeline.tasks.base import Finished
 from pipeline.tasks.doorkey.worlds import STARTS
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import split_of
 
 LABELS = Path(__file__).resolve().parents[1] / "data" / "published" / "doorkey"
 IDLE = 6

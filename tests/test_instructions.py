@@ -23,11 +23,12 @@ from pipeline.instructions import (
     with_colour_roles,
 )
 from pipeline.plan_reader import read_plan
-from pipeline.tasks.base import BUILT_IN, get_task
-from pipeline.tasks.doorkey.description import COLOURS
+from pipeline.registry import TASKS
+from pipeline.tasks.minigrid_numbers import COLOURS
+from pipeline.tasks.registry import get_task
 
 SIMPLE = get_task("SimpleDoorKey").grammar
-GRAMMARS = [get_task(name).grammar for name in BUILT_IN]
+GRAMMARS = [get_task(name).grammar for name in TASKS.built_in]
 EVERYTHING = Description(("door", "key"), "key")
 NOTHING = Description()
 EXPLORE = Option("explore")

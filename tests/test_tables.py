@@ -17,6 +17,7 @@ import pytest
 from tiny import ROOT, TASK
 
 from pipeline.instructions import Description, Grammar, Option, Plan, PlanShare, SoftInstruction
+from pipeline.registry import TASKS
 from pipeline.tables import (
     EPISODES,
     LABELS,
@@ -32,7 +33,7 @@ from pipeline.tables import (
     unpacked,
     write_table,
 )
-from pipeline.tasks.base import BUILT_IN, get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.rows import Provenance, label_row
 
 KEY = Description(("key",))
@@ -99,7 +100,7 @@ def test_a_label_id_changes_with_what_defines_the_row() -> None:
         assert label_id({**one, name: "another"}) != one["label_id"]
 
 
-@pytest.mark.parametrize("task", BUILT_IN)
+@pytest.mark.parametrize("task", TASKS.built_in)
 def test_published_tables_can_be_used(task: str) -> None:
     path = ROOT / "data/published/doorkey" / task / "labels.parquet"
     table = read_instructions(path, task, get_task(task).grammar)

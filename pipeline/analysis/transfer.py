@@ -1,7 +1,7 @@
 """Students of one task on the layouts of another: what they learned beyond what they were taught.
 
 A student sees the other task with its own eyes: cells that its task doesn't have are whatever its network was made to
-take them for (`Task.cell_kinds`; without colours, a red key is a key), or nothing it was ever trained on, like lava
+take them for (`CellMap.kinds`; without colours, a red key is a key), or nothing it was ever trained on, like lava
 to a student of SimpleDoorKey.
 """
 
@@ -18,11 +18,16 @@ from pipeline.report.episodes import summaries
 from pipeline.student.student import Student
 from pipeline.tables import EPISODES
 from pipeline.tasks.base import Task
+from pipeline.tasks.spaces import CellMap
 
 
 def transferable(source: Task, target: Task) -> bool:
     """Whether students of one task can act in the other: same suite, same actions, same kind of map."""
-    return source.suite == target.suite and source.space == target.space and source.cell_kinds is not None
+    return source.suite == target.suite and source.space == target.space and _is_map(source) and _is_map(target)
+
+
+def _is_map(task: Task) -> bool:
+    return isinstance(task.observation_space.spaces.get("map"), CellMap)
 
 
 def transfer(

@@ -63,8 +63,8 @@ def applied(schedule: Schedule, changes: Mapping[str, Any]) -> Schedule:
     changed = Schedule.model_validate({**schedule.model_dump(), **changes})
     if steps is None:
         return changed
-    iterations = round(steps / (changed.envs * changed.horizon))
-    return changed.model_copy(update={"finetune": max(0, iterations - changed.i2)})
+    iterations = round(steps / changed.steps)
+    return changed.model_copy(update={"finetune": max(0, iterations - changed.taught) * changed.units})
 
 
 def experiments(params: Params) -> tuple[Experiment, ...]:

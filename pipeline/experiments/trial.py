@@ -21,11 +21,12 @@ from pipeline.experiments.experiment import Experiment, Variant, applied
 from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.checkpoint import run_key
+from pipeline.student.methods.method import get_method
 from pipeline.student.run import Run, carry_out, identity
 from pipeline.student.saved import load_student
 from pipeline.student.sources import sources_digest
 from pipeline.tables import EPISODES, TableError, read_instructions, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 DONE, LOG = "trial.json", "log"
 
@@ -139,7 +140,7 @@ def _run(trial: Trial, phase: str) -> Run:
     """One phase of the trial."""
     task = get_task(trial.task)
     labels = None
-    if phase == "train" and trial.variant.method == "llm4teach":
+    if phase == "train" and get_method(trial.variant.method).needs_labels:
         labels = read_instructions(trial.data / "labels" / trial.task / "labels.parquet", trial.task)
         if trial.variant.labels is not None:
             labels = trial.variant.labels(labels, task, np.random.default_rng([trial.seed, 2]))

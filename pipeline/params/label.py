@@ -142,4 +142,4 @@ class Label(Section):
         try:
             return Label.model_validate({**self.model_dump(), **changes})
         except ValidationError as error:
-            raise ParamsError("\n".join(f"label.{explain(fault)}" for fault in error.errors())) from None
+            raise ParamsError("\n".join(f"label.{explain(fault, Label)}" for fault in error.errors())) from None

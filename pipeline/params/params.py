@@ -13,7 +13,7 @@ from pipeline.params.label import Label
 from pipeline.params.schedule import Schedule
 from pipeline.params.section import Distinct, ParamsError, Section
 from pipeline.params.train import Train
-from pipeline.registry import METHODS
+from pipeline.registry import METHODS, TASKS
 from pipeline.yaml_file import YamlError, read_yaml
 
 
@@ -37,12 +37,9 @@ class Params(Section):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        from pipeline.tasks.base import task_names
-
-        known = task_names()
         for task in tasks:
-            if task not in known:
-                raise ValueError(f"unknown task {task!r}; allowed: {', '.join(known)}")
+            if task not in TASKS:
+                raise ValueError(f"unknown task {task!r}; allowed: {TASKS.allowed()}")
         return tasks
 
     @field_validator("methods")

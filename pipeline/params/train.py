@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.params.section import Section
+from pipeline.registry import NETWORKS
+
+AUTO = "auto"
+"""The first network that fits the task."""
 
 
 class Train(Section):
@@ -30,3 +34,10 @@ class Train(Section):
     frames: int = Field(default=4, ge=2, le=64)
     warm_start: int = Field(default=0, ge=0)
     checkpoint_s: float = Field(default=20.0, gt=0)
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: str) -> str:
+        if network != AUTO and network not in NETWORKS:
+            raise ValueError(f"unknown network {network!r}; allowed: {AUTO}, {NETWORKS.allowed()}")
+        return network

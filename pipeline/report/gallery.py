@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.params import Params
 from pipeline.report.analysis import Failure, chosen_failures
 from pipeline.report.films import film
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def gallery(

@@ -24,14 +24,15 @@ from pipeline.student.learner import CURVE_COLUMNS
 CURVE = "curve"
 
 
-def checkpoint_path(root: Path, task: str, method: str, phase: str, seed: int) -> Path:
-    """Where the checkpoint of one student in one phase lives.
+def checkpoint_path(root: Path, task: str, method: str, phase: str, seed: int, rank: int = 0) -> Path:
+    """Where the checkpoint of one student in one phase lives; each process that learns it with others has its own.
 
     Elsewhere, each root has a folder of its own: several checkouts, and the trials of experiments, may share the place.
     """
     elsewhere, own = os.environ.get("LLM4TEACH_CHECKPOINTS"), root.resolve()
     home = Path(elsewhere) / own.relative_to(own.anchor) if elsewhere else root / ".checkpoints"
-    return home / task / method / phase / f"{seed}.safetensors"
+    name = f"{seed}.rank{rank}" if rank else str(seed)
+    return home / task / method / phase / f"{name}.safetensors"
 
 
 def run_key(settings: Mapping[str, Any], *arrays: Mapping[str, np.ndarray]) -> str:

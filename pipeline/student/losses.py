@@ -53,6 +53,7 @@ def llm4teach_loss(
     returns: Tensor,
     teacher: Tensor,
     labelled: Tensor,
+    *,
     settings: UpdateSettings,
 ) -> Loss:
     """Eq. 2: L_RL + lambda * D, with PPO's policy, value and entropy terms as L_RL.
@@ -61,12 +62,15 @@ def llm4teach_loss(
     teacher   [rows, *Space.teacher_shape]; labelled bool [rows]: rows without label count as zero in the mean of D
     Everything else [rows]. Advantages are normalised here.
     """
-    log_probs = policy.log_prob(outputs, actions)
-    surrogate = clipped_policy_loss(log_probs, old_log_probs, normalised(advantages), settings.clip)
+    student = policy.distribution(outputs)
+    surrogate = clipped_policy_loss(student.log_prob(actions), old_log_probs, normalised(advantages), settings.clip)
     value = value_loss(values, returns)
-    entropy = policy.entropy(outputs).mean()
-    from_teacher = torch.where(labelled, policy.to_teacher(outputs, teacher, settings.distance), 0.0).mean()
-    weights = (settings.policy, settings.value, -settings.entropy, settings.teacher)
-    parts = (surrogate, value, entropy, from_teacher)
-    total = sum(weight * part for weight, part in zip(weights, parts, strict=True))
-    return Loss(total, surrogate, value, from_teacher, entropy)  # type: ignore[arg-type]
+    entropy = student.entropy().mean()
+    from_teacher = torch.where(labelled, student.to_teacher(teacher, settings.distance), 0.0).mean()
+    total = (
+        settings.policy * surrogate
+        + settings.value * value
+        - settings.entropy * entropy
+        + settings.teacher * from_teacher
+    )
+    return Loss(total, surrogate, value, from_teacher, entropy)

@@ -8,14 +8,12 @@ import numpy as np
 from gymnasium import spaces
 
 from pipeline.params import ParamsError, Train
+from pipeline.params.train import AUTO
 from pipeline.registry import NETWORKS
 from pipeline.student.networks.network import STATE, Network
 from pipeline.student.policies import policy_of
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
-
-AUTO = "auto"
-"""The first network that fits."""
 
 
 def seen_space(task: Task) -> spaces.Dict:
@@ -24,7 +22,7 @@ def seen_space(task: Task) -> spaces.Dict:
 
 
 def network_for(task: Task, train: Train) -> Network:
-    """The network that params ask for. Raises ParamsError if it doesn't fit what the task shows, naming those that do."""
+    """The network that params ask for. Raises ParamsError if it doesn't fit the task, naming those that do."""
     seen = seen_space(task)
     kinds: dict[str, type[Network]] = {name: NETWORKS.get(name) for name in NETWORKS.names()}
     fitting = [name for name, kind in kinds.items() if kind.misfit(seen) is None]
@@ -32,11 +30,9 @@ def network_for(task: Task, train: Train) -> Network:
     if name in fitting:
         return kinds[name](seen)
     shows = ", ".join(f"{key} {part.dtype}{list(part.shape or ())}" for key, part in seen.items())
+    why = "" if name == AUTO else f"{name!r} is not for {kinds[name].misfit(seen)}; "
     which = f"those that fit: {', '.join(fitting)}" if fitting else "no network fits it"
-    why = f"{name!r} is not for it: this task shows {kinds[name].misfit(seen)}; " if name in kinds else ""
-    if train.network not in (*kinds, AUTO):
-        raise ParamsError(f"train.network: unknown network {name!r}; allowed: {', '.join((AUTO, *kinds))}")
-    raise ParamsError(f"train.network: {task.name} shows {shows}. {why}{which}")
+    raise ParamsError(f"train.network: {task.name} shows {shows}; {why}{which}")
 
 
 def check_learnable(task: Task, train: Train) -> None:

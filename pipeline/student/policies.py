@@ -42,24 +42,32 @@ class Policy(ABC):
         return actions
 
     @abstractmethod
-    def sample(self, outputs: Tensor, noise: Tensor | None) -> Tensor:
-        """An action per row; None instead of noise: the most probable one."""
-
-    @abstractmethod
-    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
-        """Of the given actions; [rows]."""
-
-    @abstractmethod
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """In nats; [rows]."""
-
-    @abstractmethod
-    def to_teacher(self, outputs: Tensor, teacher: Tensor, distance: Distance) -> Tensor:
-        """D(teacher || student) of Eq. 2; [rows]. teacher [rows, *Space.teacher_shape]."""
+    def distribution(self, outputs: Tensor) -> Distribution:
+        """The distributions that outputs [rows, self.outputs] parametrise."""
 
     @abstractmethod
     def teacher_likelihood(self, teachers: Tensor, actions: Tensor) -> Tensor:
         """Of each row's action under each of several teachers [rows, teachers, *teacher_shape]; [rows, teachers]."""
+
+
+class Distribution(ABC):
+    """Over actions, one per row."""
+
+    @abstractmethod
+    def sample(self, noise: Tensor | None) -> Tensor:
+        """An action per row, as `Policy.noise` decides; None: the most probable one."""
+
+    @abstractmethod
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Of the given actions (a density, where they are continuous); [rows]."""
+
+    @abstractmethod
+    def entropy(self) -> Tensor:
+        """In nats (differential, where actions are continuous); [rows]."""
+
+    @abstractmethod
+    def to_teacher(self, teacher: Tensor, distance: Distance) -> Tensor:
+        """D(teacher || student) of Eq. 2; [rows]. teacher [rows, *Space.teacher_shape]."""
 
 
 class Categorical(Policy):
@@ -80,32 +88,41 @@ class Categorical(Policy):
         """float32[*rows]: an action is where the cumulated probabilities pass it."""
         return rng.random(rows, dtype=np.float32)
 
-    def sample(self, outputs: Tensor, noise: Tensor | None) -> Tensor:
-        """See `Policy.sample`."""
-        if noise is None:
-            return outputs.argmax(-1)
-        cumulated = outputs.log_softmax(-1).exp().cumsum(-1)
-        return (cumulated <= noise[:, None]).sum(-1).clamp(max=self.outputs - 1)
-
-    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
-        """See `Policy.log_prob`."""
-        return outputs.log_softmax(-1).gather(-1, actions[:, None]).squeeze(-1)
-
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """See `Policy.entropy`."""
-        log_probs = outputs.log_softmax(-1)
-        return -(log_probs.exp() * log_probs).sum(-1)
-
-    def to_teacher(self, outputs: Tensor, teacher: Tensor, distance: Distance) -> Tensor:
-        """See `Policy.to_teacher`; teacher [rows, size] are probabilities."""
-        log_probs = outputs.log_softmax(-1)
-        if distance == "kl":
-            return (teacher.xlogy(teacher) - teacher * log_probs).sum(-1)
-        return 0.5 * (log_probs.exp() - teacher).abs().sum(-1)
+    def distribution(self, outputs: Tensor) -> CategoricalDistribution:
+        """See `Policy.distribution`."""
+        return CategoricalDistribution(outputs.log_softmax(-1))
 
     def teacher_likelihood(self, teachers: Tensor, actions: Tensor) -> Tensor:
         """See `Policy.teacher_likelihood`."""
         return teachers.gather(-1, actions[:, None, None].expand(-1, teachers.shape[1], 1)).squeeze(-1)
+
+
+class CategoricalDistribution(Distribution):
+    """Over discrete actions; log_probs [rows, size]."""
+
+    def __init__(self, log_probs: Tensor) -> None:
+        self.log_probs = log_probs
+
+    def sample(self, noise: Tensor | None) -> Tensor:
+        """See `Distribution.sample`."""
+        if noise is None:
+            return self.log_probs.argmax(-1)
+        cumulated = self.log_probs.exp().cumsum(-1)
+        return (cumulated <= noise[:, None]).sum(-1).clamp(max=self.log_probs.shape[-1] - 1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """See `Distribution.log_prob`."""
+        return self.log_probs.gather(-1, actions[:, None]).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """See `Distribution.entropy`."""
+        return -(self.log_probs.exp() * self.log_probs).sum(-1)
+
+    def to_teacher(self, teacher: Tensor, distance: Distance) -> Tensor:
+        """See `Distribution.to_teacher`; teacher [rows, size] are probabilities."""
+        if distance == "kl":
+            return (teacher.xlogy(teacher) - teacher * self.log_probs).sum(-1)
+        return 0.5 * (self.log_probs.exp() - teacher).abs().sum(-1)
 
 
 class DiagonalGaussian(Policy):
@@ -145,35 +162,11 @@ class DiagonalGaussian(Policy):
         """Within the bounds."""
         return np.clip(actions, self.low, self.high)
 
-    def mean_and_deviation(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Both [rows, size], in units of the action."""
+    def distribution(self, outputs: Tensor) -> GaussianDistribution:
+        """See `Policy.distribution`."""
         mean, log_deviation = outputs.chunk(2, -1)
-        return self._middle + self._scale * mean, 0.5 * self._scale * log_deviation.clamp(*self.LOG_DEVIATIONS).exp()
-
-    def sample(self, outputs: Tensor, noise: Tensor | None) -> Tensor:
-        """See `Policy.sample`."""
-        mean, deviation = self.mean_and_deviation(outputs)
-        return mean if noise is None else mean + deviation * noise
-
-    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
-        """See `Policy.log_prob`; of the density."""
-        mean, deviation = self.mean_and_deviation(outputs)
-        squares = ((actions - mean) / deviation).square()
-        return -(0.5 * squares + deviation.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
-
-    def entropy(self, outputs: Tensor) -> Tensor:
-        """See `Policy.entropy`; differential."""
-        _, deviation = self.mean_and_deviation(outputs)
-        return (deviation.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
-
-    def to_teacher(self, outputs: Tensor, teacher: Tensor, distance: Distance) -> Tensor:
-        """See `Policy.to_teacher`; teacher [rows, 2, size] are means and deviations."""
-        mean, deviation = self.mean_and_deviation(outputs)
-        wanted, width = teacher.unbind(1)
-        if distance == "wasserstein":
-            return ((mean - wanted).square() + (deviation - width).square()).sum(-1)
-        ratio = (width / deviation).square()
-        return 0.5 * (ratio + ((mean - wanted) / deviation).square() - 1 - ratio.log()).sum(-1)
+        deviation = 0.5 * self._scale * log_deviation.clamp(*self.LOG_DEVIATIONS).exp()
+        return GaussianDistribution(self._middle + self._scale * mean, deviation)
 
     def teacher_likelihood(self, teachers: Tensor, actions: Tensor) -> Tensor:
         """See `Policy.teacher_likelihood`; densities, and zero for teachers of zeros, who advise nothing."""
@@ -182,6 +175,34 @@ class DiagonalGaussian(Policy):
         width = deviation.clamp(min=1e-6)
         squares = ((actions[:, None] - mean) / width).square()
         return (-(0.5 * squares + width.log() + 0.5 * math.log(2 * math.pi)).sum(-1)).exp() * advises
+
+
+class GaussianDistribution(Distribution):
+    """Over vectors, each dimension for itself; mean, deviation [rows, size] in units of the action."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        self.mean, self.deviation = mean, deviation
+
+    def sample(self, noise: Tensor | None) -> Tensor:
+        """See `Distribution.sample`."""
+        return self.mean if noise is None else self.mean + self.deviation * noise
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """See `Distribution.log_prob`."""
+        squares = ((actions - self.mean) / self.deviation).square()
+        return -(0.5 * squares + self.deviation.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """See `Distribution.entropy`."""
+        return (self.deviation.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
+
+    def to_teacher(self, teacher: Tensor, distance: Distance) -> Tensor:
+        """See `Distribution.to_teacher`; teacher [rows, 2, size] are means and deviations."""
+        mean, deviation = teacher.unbind(1)
+        if distance == "wasserstein":
+            return ((self.mean - mean).square() + (self.deviation - deviation).square()).sum(-1)
+        ratio = (deviation / self.deviation).square()
+        return 0.5 * (ratio + ((self.mean - mean) / self.deviation).square() - 1 - ratio.log()).sum(-1)
 
 
 def policy_of(space: Space) -> Policy:

@@ -36,7 +36,7 @@ from pipeline.student.saved import (
 from pipeline.student.sources import sources_digest
 from pipeline.student.tracking import EventLog, read_curve, write_curve
 from pipeline.student.warm_start import read_examples, warm_start
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class TorchStudent(Student):
         self._critic = MLP(spaces.Dict({STATE: state})) if state is not None else None
         self._device = torch.device(device)
         trunk = network.trunk(self.frames)
-        self._model = self._make_model(trunk, self._critic and self._critic.trunk())
+        self._model = self._make_model(trunk, self._critic.trunk() if self._critic else None)
         self._model.draw(network.first_state(rng, trunk.width, policy.outputs, self.frames), rng)
         self._model.to(self._device)
         self._adam = torch.optim.Adam(self._model.parameters(), betas=(BETA1, BETA2))
@@ -70,9 +70,10 @@ class TorchStudent(Student):
         with torch.no_grad():
             outputs, predicted, *after = self._model(**on_device(features, self._device))
             given = None if noise is None else torch.from_numpy(noise).to(self._device)
-            chosen = self.policy.sample(outputs, given)
+            distribution = self.policy.distribution(outputs)
+            chosen = distribution.sample(given)
             actions[:] = chosen.cpu().numpy()
-            log_probs[:] = self.policy.log_prob(outputs, chosen).cpu().numpy()
+            log_probs[:] = distribution.log_prob(chosen).cpu().numpy()
             values[:] = predicted.cpu().numpy()
             if memory:
                 self._keep(after, memory)
@@ -103,7 +104,7 @@ class TorchStudent(Student):
             for rows in self._minibatches(order, settings.minibatch, rollout.steps):
                 seen = {name: tensor[rows] for name, tensor in features.items()}
                 given = (column[rows] for column in columns)
-                loss = llm4teach_loss(self.policy, *self._judge(seen, rollout.steps), *given, settings)
+                loss = llm4teach_loss(self.policy, *self._judge(seen, rollout.steps), *given, settings=settings)
                 self._adam.zero_grad()
                 loss.total.backward()
                 if reduce is not None:

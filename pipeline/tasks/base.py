@@ -1,55 +1,25 @@
-"""What a task is to the rest of the pipeline, and where tasks are found by name.
+"""What a task is to the rest of the pipeline.
 
 A task gives a reference environment (slow, trusted), a description of each state, options with their policies, and a
-batch of environments that advance together. The teacher, the learner and every stage speak to tasks through this
-file alone, so a task of a user's own is one small module and an entry point in the group `llm4teach.tasks`.
+batch of environments that advance together. The teacher, the learner and every stage speak to tasks through these
+types alone, so a task of a user's own is one small module and an entry point (see `registry`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from pipeline.instructions import Description, Grammar, Option, Plan, SoftInstruction
 from pipeline.tasks.outlook import Outlook
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-
-class UnknownTask(ValueError):
-    """A task name that is not registered; the message lists those that are."""
-
-
-class BrokenTask(ValueError):
-    """An entry point that gives no usable task; the message names it, its package and what is wrong."""
-
-
-@dataclass(frozen=True)
-class Space:
-    """The action space of one agent.
-
-    kind      `discrete`: actions are integers 0..size-1; `continuous`: vectors of `size` floats
-    names     one name per action (discrete) or per dimension (continuous)
-    low/high  bounds of a continuous action
-    """
-
-    kind: Literal["discrete", "continuous"]
-    size: int
-    names: tuple[str, ...]
-    low: float = -1.0
-    high: float = 1.0
-
-    @property
-    def teacher_shape(self) -> tuple[int, ...]:
-        """Shape of one row of teacher labels: probabilities [size], or mean and standard deviation [2, size]."""
-        return (self.size,) if self.kind == "discrete" else (2, self.size)
+from pipeline.tasks.spaces import Space, keyed
+from pipeline.tasks.splits import Split, distinct_layouts, split_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +64,11 @@ class Finished:
 class Batch(ABC):
     """N environments of one task that advance in one call, and reset themselves when an episode ends.
 
-    rows          number of agents in all (environments x agents per environment)
+    There is a row for each agent of each environment: row = environment * agents + agent. All agents of an environment
+    end together.
+
+    environments  how many
+    agents        in each of them
     observation   one array per key, each [rows, ...]; reused by the next step, so copy what must last
     description   int32[rows]: index into `descriptions`
     descriptions  every description met or possible so far; only grows
@@ -102,12 +76,28 @@ class Batch(ABC):
     labelled      bool[rows]: False where the description has no label; `teacher` is zero there
     """
 
-    rows: int
+    environments: int
+    agents: int = 1
     observation: dict[str, np.ndarray]
     description: np.ndarray
     descriptions: Sequence[Description]
     teacher: np.ndarray
     labelled: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """Agents in all."""
+        return self.environments * self.agents
+
+    @cached_property
+    def environment(self) -> np.ndarray:
+        """int32[rows]: which environment a row belongs to."""
+        return np.repeat(np.arange(self.environments, dtype=np.int32), self.agents)
+
+    @cached_property
+    def agent(self) -> np.ndarray:
+        """int32[rows]: which of its environment's agents a row is."""
+        return np.tile(np.arange(self.agents, dtype=np.int32), self.environments)
 
     @abstractmethod
     def reset(self, seeds: np.ndarray | None = None) -> None:
@@ -166,14 +156,20 @@ class Task(ABC):
     agents: int = 1
     idle: Any = None
     """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
-    cell_kinds: np.ndarray | None = None
-    """For tasks whose observation is a MiniGrid map: uint8[11 objects, 6 colours], which kind of cell each is to the
-    egocentric student (1..5, or 0 for nothing)."""
     held_out: str = "other layouts than in training"
     """What the layouts of the validation and test splits are, in words, for `llm4teach tasks`."""
 
     legend: str = ""
     """What a person who plays needs to know: the signs of `sketch`, and what the actions do."""
+
+    @cached_property
+    def observation_space(self) -> spaces.Dict:
+        """What one agent observes, an array by each key; `state`, if it is there, is for a critic alone.
+
+        That of `make_env()`, unless a task says it without making one; a space that is no Dict becomes
+        `{"observation": space}`.
+        """
+        return keyed(self.make_env().observation_space)
 
     @abstractmethod
     def make_env(self, render_mode: str | None = None) -> Any:
@@ -254,79 +250,3 @@ class Task(ABC):
         """
         seeds = range(start, start + 200 * count)
         return distinct_layouts(((seed, self.layout_code(seed), self.world_code(seed)) for seed in seeds), split, count)
-
-
-def distinct_layouts(candidates: Iterator[tuple[int, int, int]], split: Split, count: int) -> np.ndarray:
-    """The first `count` seeds of different layouts in a split; uint32[count].
-
-    candidates  seed, layout code and world code of each
-    """
-    codes: set[int] = set()
-    seeds: list[int] = []
-    for seed, code, world in candidates:
-        if code not in codes and split_of(world) == split:
-            codes.add(code)
-            seeds.append(seed)
-            if len(seeds) == count:
-                return np.array(seeds, np.uint32)
-    raise ValueError(f"only {len(seeds)} different layouts found for the {split} split, {count} wanted")
-
-
-def mix64(x: int) -> int:
-    """A well-mixed 64-bit hash of an integer: one step of splitmix64 (Steele, Lea and Flood 2014) from state x."""
-    z = (x + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    return z ^ (z >> 31)
-
-
-def split_of(world_code: int) -> Split:
-    """Which split a world belongs to, with all its layouts: 80% train, 10% validation, 10% test, by a hash."""
-    tenth = mix64(world_code) % 10
-    return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
-
-
-BUILT_IN: dict[str, str] = {
-    "SimpleDoorKey": "pipeline.tasks.doorkey.task:simple",
-    "LavaDoorKey": "pipeline.tasks.doorkey.task:lava",
-    "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
-    "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
-}
-"""Tasks of this project: name -> `module:factory`. Others come from entry points."""
-ENTRY_POINTS = "llm4teach.tasks"
-"""The group in which installed packages name the factories of their tasks."""
-
-
-def task_names() -> list[str]:
-    """All registered names, the project's own first."""
-    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=ENTRY_POINTS)} - BUILT_IN.keys())]
-
-
-def get_task(name: str) -> Task:
-    """The task of that name. Raises UnknownTask, naming those there are, or BrokenTask."""
-    if name in BUILT_IN:
-        module, _, factory = BUILT_IN[name].partition(":")
-        make: Callable[[], Task] = getattr(import_module(module), factory)
-        return make()
-    for entry in entry_points(group=ENTRY_POINTS):
-        if entry.name == name:
-            return _made_by(entry)
-    raise UnknownTask(f"unknown task {name!r}; there are {', '.join(task_names())}")
-
-
-def _made_by(entry: EntryPoint) -> Task:
-    """The task that an entry point makes. Raises BrokenTask for whatever goes wrong in it."""
-    try:
-        task = entry.load()()
-        if not isinstance(task, Task):
-            raise TypeError(f"made {task!r}, which is no Task")
-        for name in ("name", "suite", "horizon", "space", "grammar", "prompt"):
-            getattr(task, name)
-    except Exception as error:
-        package = entry.dist.name if entry.dist else "unknown"
-        why = " ".join(str(error).split())
-        raise BrokenTask(
-            f"task {entry.name!r} can't be made: its entry point {entry.value!r} (package {package}) fails with "
-            f"{type(error).__name__}: {why}"
-        ) from error
-    return task

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
-from pipeline.tasks.base import Batch, Finished, Split, Task
+from pipeline.instructions import Description, Plan, PlanShare, SoftInstruction, options_of
+from pipeline.tasks.base import Batch, Finished, Task
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.splits import Split
 
 OUTCOMES = ("reward", "terminated", "truncated", "success", "episode_return", "episode_length")
 TOLERANCE = 1e-6
@@ -111,11 +112,7 @@ def arbitrary_instructions(
 
     Real teachers make only some plans; a fast batch must also follow the others as the reference does.
     """
-    options = [
-        Option(spec.name, args)
-        for spec in task.grammar.options
-        for args in ([(o,) for o in task.grammar.objects if o.split()[-1] in spec.about] if spec.about else [()])
-    ]
+    options = options_of(task.grammar)
     instructions = {}
     for description in descriptions:
         if rng.random() < unlabelled:

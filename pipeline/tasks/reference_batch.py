@@ -14,7 +14,8 @@ import numpy as np
 from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, SoftInstruction
-from pipeline.tasks.base import Batch, Finished, Split, Task, mix64
+from pipeline.tasks.base import Batch, Finished, Task
+from pipeline.tasks.splits import Split, mix64
 
 SEEDS = 1 << 32
 """Seeds of layouts are below this."""
@@ -43,7 +44,7 @@ class ReferenceBatch(Batch):
             raise ValueError(f"{task.name}: a reference batch is for one agent with discrete actions")
         if size < 1:
             raise ValueError(f"a batch has at least one environment, got {size}")
-        self.task, self.rows, self.split = task, size, split
+        self.task, self.environments, self.split = task, size, split
         self.instructions = dict(instructions or {})
         self.descriptions: list[Description] = []
         self._numbers: dict[Description, int] = {}

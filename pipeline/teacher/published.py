@@ -16,7 +16,8 @@ from typing import Any
 from pipeline.instructions import Description, rename, with_colour_roles
 from pipeline.plan_reader import read_plan
 from pipeline.tables import LABELS, read_instructions, read_table, write_table
-from pipeline.tasks.base import Task, get_task
+from pipeline.tasks.base import Task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.rows import Answer, Provenance, label_row, tally, verdict_columns
 

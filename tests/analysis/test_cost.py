@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.analysis.cost import Tokens, assumptions, cost, tokens_of_answer
 from pipeline.instructions import Description
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 STUDENT = {"parameters": 22024, "env_steps": 1e6, "seconds": 6.0}
 

@@ -10,8 +10,8 @@ from actors import Idler, Wanderer
 
 from pipeline.analysis.departures import count_departures, tally
 from pipeline.instructions import Option, Plan, PlanShare, SoftInstruction
-from pipeline.tasks.base import get_task
 from pipeline.tasks.outlook import Outlook
+from pipeline.tasks.registry import get_task
 
 # Four actions in every state: 0 comes nearer, 1 as well, 2 does not, 3 is death.
 AFTER = [3, 3, 5, -1]

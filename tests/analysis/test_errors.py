@@ -6,8 +6,9 @@ import numpy as np
 
 from pipeline.analysis.errors import KINDS, count_errors, judge
 from pipeline.instructions import Option, Plan, PlanShare, SoftInstruction
-from pipeline.tasks.base import Task, get_task
+from pipeline.tasks.base import Task
 from pipeline.tasks.outlook import Outlook
+from pipeline.tasks.registry import get_task
 
 
 def outlook(after: list[int], effect: list[int], handles: list[int], known: bool) -> Outlook:

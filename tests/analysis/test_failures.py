@@ -9,7 +9,7 @@ from actors import Wanderer
 from pipeline.analysis.failures import failing_layouts, replayed_actions, scripted
 from pipeline.evaluation import evaluate_student
 from pipeline.report.films import film
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def test_layouts_are_ranked_by_how_many_students_fail() -> None:

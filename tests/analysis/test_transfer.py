@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors import Idler
 
 from pipeline.analysis.transfer import transfer, transferable
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 def test_every_pair_that_can_be_is_tried() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.analysis import watching
 from pipeline.analysis.watching import Actor, shortest_lengths, watch
-from pipeline.tasks.base import Batch, get_task
+from pipeline.tasks.base import Batch
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("LavaDoorKey")
 LAYOUTS = TASK.layout_seeds("test", 20)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tiny import ROOT
 
-from pipeline.tasks.base import get_task
 from pipeline.tasks.doorkey.engine import STARTS, layout_codes
 from pipeline.tasks.doorkey.guide import IDLE
+from pipeline.tasks.registry import get_task
 
 NAME = "DivergedDoorKey"
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from tiny import ROOT
 
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.experiments.label_changes import by_logprobs, hard, missing, noise, samples
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("SimpleDoorKey")
 RNG = np.random.default_rng(0)

@@ -12,9 +12,10 @@ from tiny import TASK, params
 from pipeline.collection import EXAMPLES, collect_states
 from pipeline.instructions import Description, Grammar, OptionSpec
 from pipeline.params import Collect
+from pipeline.registry import TASKS, Unknown
 from pipeline.tables import STATES, read_table, unpacked
-from pipeline.tasks.base import BUILT_IN, UnknownTask, get_task
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
+from pipeline.tasks.registry import get_task
 from stages.collect import collect
 
 
@@ -24,7 +25,7 @@ def rows(root: Path, task: str = TASK, **changes: Any) -> list[dict[str, Any]]:
     return read_table(path, STATES).to_pylist()
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", TASKS.built_in)
 def test_examples_show_the_state_that_they_stand_for(tmp_path: Path, name: str) -> None:
     task = get_task(name)
     found = rows(tmp_path, name)
@@ -71,9 +72,9 @@ def test_only_training_layouts_are_visited(tmp_path: Path, monkeypatch: pytest.M
     made: list[Any] = []
     original = DoorKeyBatch.__init__
 
-    def recorded(self: DoorKeyBatch, task: Any, size: int, seed: int, instructions: Any, split: Any) -> None:
-        made.append(split)
-        original(self, task, size, seed, instructions, split)
+    def recorded(self: DoorKeyBatch, *arguments: Any) -> None:
+        made.append(arguments[-1])
+        original(self, *arguments)
 
     monkeypatch.setattr(DoorKeyBatch, "__init__", recorded)
     rows(tmp_path)
@@ -91,5 +92,5 @@ def test_the_seed_decides_the_table(tmp_path: Path) -> None:
 
 
 def test_an_unknown_task_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnknownTask, match="there are SimpleDoorKey"):
+    with pytest.raises(Unknown, match="there are SimpleDoorKey"):
         collect("Nope", params(), tmp_path)

@@ -18,7 +18,8 @@ from pipeline.statistics import wilson_interval
 from pipeline.student.make import make_student
 from pipeline.student.saved import StudentError, load_student, save_student
 from pipeline.tables import EPISODES, read_table
-from pipeline.tasks.base import SPLITS, get_task
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import SPLITS
 from stages.evaluate import evaluate, evaluate_saved, layout_seeds
 from stages.finetune import finetune
 from stages.train import train

@@ -12,9 +12,9 @@ import tiny
 
 from pipeline.evaluation import teacher_actor
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
-from pipeline.tasks.doorkey.description import COLOURS
 from pipeline.tasks.doorkey.sketch import AGENT, COLOUR_LETTERS, LETTERS, SIGNS, sketch
+from pipeline.tasks.minigrid_numbers import COLOURS
+from pipeline.tasks.registry import get_task
 from stages.play import letters
 
 NAMES = get_task(tiny.TASK).space.names

@@ -12,9 +12,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny import TASK, params, publish
 
 from pipeline.instructions import Description
+from pipeline.registry import Unknown
 from pipeline.student.annealing import teacher_weight
 from pipeline.tables import LABELS, TableError, read_table, write_table
-from pipeline.tasks.base import UnknownTask
 from stages.collect import collect
 from stages.train import train
 
@@ -165,6 +165,6 @@ def test_rl_needs_no_labels_and_misses_none(tmp_path: Path) -> None:
 def test_what_is_missing_is_told_and_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="the stage that writes it has not run"):
         train(TASK, "llm4teach", params(), tmp_path)
-    with pytest.raises(UnknownTask, match="unknown task 'Nope'"):
+    with pytest.raises(Unknown, match="unknown task 'Nope'"):
         train("Nope", "rl", params(), tmp_path)
     assert list(tmp_path.iterdir()) == []

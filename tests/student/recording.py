@@ -10,9 +10,11 @@ import numpy as np
 from gymnasium import spaces
 
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan, PlanShare, SoftInstruction
-from pipeline.student.student import Student
-from pipeline.tasks.base import OptionStep, Space, Task
+from pipeline.student.policies import Categorical
+from pipeline.student.student import LOSSES, Student
+from pipeline.tasks.base import OptionStep, Task
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.spaces import Space
 
 
 class Clock(Task):
@@ -82,6 +84,7 @@ class Recorder(Student):
     """
 
     parameters = 0
+    policy = Categorical(3)
 
     def __init__(self, rng: np.random.Generator | None = None) -> None:
         self.first = rng.random() if rng else 0.0
@@ -107,7 +110,7 @@ class Recorder(Student):
             log_probs[:] = uniforms
         values[:] = 1 + (features["seen"][:, 0] + features["remembered"] - 1) / 4
 
-    def update(self, rollout: Any, orders: np.ndarray, settings: Any) -> dict[str, float]:
+    def update(self, rollout: Any, orders: np.ndarray, settings: Any, reduce: Any = None) -> dict[str, float]:  # noqa: ARG002
         columns = {
             name: value.copy() if isinstance(value, np.ndarray) else value for name, value in vars(rollout).items()
         }
@@ -115,7 +118,7 @@ class Recorder(Student):
         self.updates.append(
             SimpleNamespace(rollout=replace(rollout, **columns), orders=orders.copy(), settings=settings)
         )
-        return dict.fromkeys(("policy_loss", "value_loss", "teacher_loss", "entropy"), 0.0)
+        return dict.fromkeys(LOSSES, 0.0)
 
     def weights(self) -> dict[str, np.ndarray]:
         return {}

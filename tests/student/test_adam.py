@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.student import fused
+from pipeline.student.fused.update import Adam, adam_step
 
 
 def test_adam_by_hand():
@@ -18,5 +18,5 @@ def test_adam_by_hand():
         g = gradient.astype(float) * min(1, 0.5 / np.linalg.norm(gradient))
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         expected -= 0.01 * m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + 1e-5)
-        fused.adam(theta, gradient, first, second, step, 0.01, 0.5)
+        adam_step(Adam(theta, gradient, first, second, 0.01, 1e-5, 0.5), step)
         np.testing.assert_allclose(theta, expected, atol=2e-6)

@@ -65,6 +65,17 @@ def test_constant_weight():
     assert [teacher_weight(schedule(lambda_0=3.0, lambda_c=3.0, i1=2, i2=4), i) for i in range(5)] == [3, 3, 3, 3, 0]
 
 
+def test_annealing_counted_in_environment_steps():
+    """Table 2 counts frames: the same lambda at the same frame, however many an iteration has (here 100)."""
+    s = schedule(counted_in="steps", lambda_0=2.0, lambda_c=0.5, i1=400, i2=650, finetune=301)
+    assert (s.steps, s.units, s.taught, s.iterations) == (100, 100, 7, 11)  # 650 frames: the seventh has a teacher
+    weights = [teacher_weight(s, i) for i in range(9)]
+    assert weights == pytest.approx([2, 1.625, 1.25, 0.875, 0.5, 0.5, 0.5, 0, 0])
+    whole = schedule(lambda_0=2.0, lambda_c=0.5, i1=4, i2=7, finetune=4)
+    assert (whole.units, whole.taught, whole.iterations) == (1, 7, 11)
+    assert [teacher_weight(whole, i) for i in range(9)] == pytest.approx(weights)
+
+
 def test_linear():
     assert [linear(4, 2, i, 5) for i in range(5)] == [4, 3.5, 3, 2.5, 2]
     assert linear(4, 2, 99, 5) == 2

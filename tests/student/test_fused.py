@@ -8,18 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.student import convolutional, egocentric
-from pipeline.student.fused_student import FusedEgocentricStudent, FusedMapStudent
+from pipeline.params import Train
+from pipeline.student.fused.layout import ACTIONS
+from pipeline.student.fused.student import FusedStudent
 from pipeline.student.losses import llm4teach_loss
-from pipeline.student.network import make_network
+from pipeline.student.make import make_student, network_for
+from pipeline.student.networks.modules import ActorCritic
+from pipeline.student.policies import Categorical
 from pipeline.student.student import Rollout, UpdateSettings
 from pipeline.student.torch_student import TorchStudent
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")
+POLICY = Categorical(ACTIONS)
 ROWS = 256
 NAMES = ("actions", "log_probs", "advantages", "returns", "teacher", "labelled")
-BIASES = {"hidden.bias", "first.bias", "second.bias", "third.bias"}
+BIASES = {f"trunk.{layer}.bias" for layer in ("hidden", "first", "second", "third")}
 SETTINGS = UpdateSettings(
     minibatch=128, learning_rate=1e-3, clip=0.2, grad_norm=0.5, value=0.5, entropy=0.01, teacher=2.0
 )
@@ -65,11 +69,13 @@ class Play:
 
 def students(network, seed=0):
     """The compiled and the torch student with equal weights; heads so large that the policy isn't uniform."""
-    rng = np.random.default_rng(seed)
-    compiled = FusedEgocentricStudent(TASK.cell_kinds, rng) if network == "egocentric" else FusedMapStudent(rng)
-    by_torch = TorchStudent(network, TASK.cell_kinds, "cpu", np.random.default_rng(seed))
+    compiled, by_torch = (
+        make_student(TASK, Train(schedule="", network=network, update=update), np.random.default_rng(seed))
+        for update in ("fused", "torch")
+    )
+    assert (type(compiled), type(by_torch)) == (FusedStudent, TorchStudent)
     weights = compiled.weights()
-    weights["heads.weight"][: egocentric.ACTIONS] *= 50
+    weights["heads.weight"][:ACTIONS] *= 50
     for name in BIASES & set(weights):
         weights[name] += np.random.default_rng(seed).normal(0, 0.1, weights[name].shape).astype(np.float32)
     compiled.load_weights(weights)
@@ -79,7 +85,7 @@ def students(network, seed=0):
 
 def in_double(network, weights):
     """The torch network with those weights in double precision: the truth up to what float32 can say."""
-    model = make_network(network)
+    model = ActorCritic(network_for(TASK, Train(schedule="", network=network)).trunk(), ACTIONS)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return model.double()
 
@@ -100,10 +106,7 @@ def compiled_gradient(student, rollout, rows, **changes):
 def autograd_gradient(network, weights, rollout, rows, **changes):
     model, settings = in_double(network, weights), replace(SETTINGS, **changes)
     features, columns = tensors(rollout, rows)
-    loss = llm4teach_loss(
-        *model(**features), *columns, clip=settings.clip, value_weight=settings.value, entropy_weight=settings.entropy,
-        teacher_weight=settings.teacher, distance=settings.distance,
-    )  # fmt: skip
+    loss = llm4teach_loss(POLICY, *model(**features), *columns, settings=settings)
     loss.total.backward()
     gradient = {name: value.grad.numpy() for name, value in model.named_parameters()}
     parts = (loss.policy_loss, loss.value_loss, loss.teacher_loss, loss.entropy)
@@ -118,6 +121,8 @@ def autograd_gradient(network, weights, rollout, rows, **changes):
         {"teacher": 0.0, "entropy": 0.0, "value": 0.0},  # PPO's policy term alone
         {"entropy": 1.0, "clip": 0.01},
         {"teacher": 10.0, "value": 2.0},
+        {"policy": 0.0},  # the teacher's alone, as in cloning
+        {"policy": 0.5, "teacher": 0.0, "entropy": 0.0, "value": 0.0},
         {"distance": "wasserstein"},
         {"distance": "wasserstein", "teacher": 10.0},
     ],
@@ -207,7 +212,7 @@ def test_many_updates_in_a_row_are_torchs(network, updates):
 
 def as_torch_has_it(network, optimiser):
     """The compiled student's Adam state by parameter."""
-    layout = (egocentric if network == "egocentric" else convolutional).LAYOUT
+    layout = network_for(TASK, Train(schedule="", network=network)).layers.LAYOUT
     first, second = (layout.to_state_dict(optimiser[moment]) for moment in ("first", "second"))
     steps = dict.fromkeys(first, np.float32(optimiser["steps"][0]))
     moments = {"exp_avg": first, "exp_avg_sq": second, "step": steps}
@@ -254,7 +259,7 @@ def test_sampling_follows_the_probabilities(network):
     log_probs, values = np.zeros((2, 10_000), np.float32)
     student.act(one, ((np.arange(10_000) + 0.5) / 10_000).astype(np.float32), actions, log_probs, values)
     assert (np.diff(actions) >= 0).all()
-    for action in range(egocentric.ACTIONS):
+    for action in range(ACTIONS):
         drawn = actions == action
         assert drawn.any()
         assert drawn.mean() == pytest.approx(np.exp(log_probs[drawn][0]), abs=2e-4)

@@ -14,12 +14,13 @@ from tiny import TASK, params
 from pipeline.fan_out import Interrupted
 from pipeline.instructions import Grammar, Option, OptionSpec, options_of
 from pipeline.params import Schedule, Train
-from pipeline.student.hierarchical import PolicyOverTeachers, log_weights, mixed, mixture_surrogate
 from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
-from pipeline.student.make import make_over_teachers, make_student
+from pipeline.student.make import make_student, network_for
+from pipeline.student.methods.method import get_method
+from pipeline.student.methods.over_teachers import PolicyOverTeachers, log_weights, mixture_surrogate
 from pipeline.student.run import Run, carry_out
 from pipeline.student.student import Rollout, UpdateSettings
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from stages.evaluate import evaluate
 from stages.finetune import finetune
 from stages.train import train
@@ -40,10 +41,9 @@ STUDENTS = {
 
 def learner(student="fused", phase="train", seed=0, hierarchical=True):
     task, settings = get_task(TASK), STUDENTS[student]
-    over = partial(make_over_teachers, task, settings) if hierarchical else None
-    return Learner(
-        task, SCHEDULE, Phase.of(phase, SCHEDULE), partial(make_student, task, settings), None, seed, over
-    )  # fmt: skip
+    method = get_method("hierarchical" if hierarchical else "rl")
+    make = partial(make_student, task, settings)
+    return Learner(task, method, settings, SCHEDULE, Phase.of(phase, SCHEDULE), make, None, seed)
 
 
 def curve(a_learner, iterations=None):
@@ -69,15 +69,9 @@ def test_weights_are_a_softmax_over_the_options_that_can_act():
     left, right, nothing = [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]
     policies = torch.tensor([[left, right, nothing], [nothing, left, nothing], [nothing, nothing, nothing]])
     scores = torch.tensor([[0.0, math.log(3), 9.0], [5.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
-    weights = log_weights(scores, policies).exp()
+    weights = log_weights(scores, policies.sum(-1) > 0).exp()
     expected = torch.tensor([[0.25, 0.75, 0.0], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])
     torch.testing.assert_close(weights, expected)
-
-
-def test_mixture_by_hand():
-    """Weights (1/4, 3/4) of an option that is certain and one that is not."""
-    policies = torch.tensor([[[1.0, 0.0, 0.0], [0.4, 0.6, 0.0]]])
-    torch.testing.assert_close(mixed(torch.tensor([[0.25, 0.75]]), policies), torch.tensor([[0.55, 0.45, 0.0]]))
 
 
 # Columns: the mixture's probability of the action now, at the iteration's start and under the student that took it,
@@ -115,9 +109,12 @@ def test_at_first_every_option_that_can_act_weighs_the_same(network):
     task = get_task("ColoredDoorKey")
     settings = Train(schedule="tiny", network=network, update="torch")
     student = make_student(task, settings, np.random.default_rng(0))
-    over = make_over_teachers(task, settings, np.random.default_rng(0))
+    options = options_of(task.grammar)
+    over = PolicyOverTeachers(
+        len(options), network_for(task, settings), 1, student.policy, "cpu", np.random.default_rng(0)
+    )
     batch = task.make_batch(16, 1)
-    follow = batch.option_policies(over.options)
+    follow = batch.option_policies(options)
     for _ in range(15):
         batch.step(np.random.default_rng(2).integers(3, size=16))
     policies = follow()
@@ -142,7 +139,7 @@ class Bandit:
         rng = np.random.default_rng(seed)
         task = get_task(TASK)
         student = make_student(task, STUDENTS["fused"], rng)
-        self.over = PolicyOverTeachers(options_of(task.grammar)[:3], "egocentric", 1, "cpu", rng)
+        self.over = PolicyOverTeachers(3, network_for(task, STUDENTS["fused"]), 1, student.policy, "cpu", rng)
         self.features = student.features(self.ROWS)
         student.encode({"map": np.repeat(task.make_batch(1, 0).observation["map"], self.ROWS, 0)}, self.features)
         self.policies = np.zeros((self.ROWS, 3, 7), np.float32)
@@ -199,7 +196,7 @@ def test_resuming_is_bit_equal(student):
     np.testing.assert_array_equal(curve(resumed), expected)
     ends, resumed_ends = one.state(), resumed.state()
     assert ends.keys() == resumed_ends.keys()
-    assert any(name.startswith("over_teachers.adam.") for name in ends)
+    assert any(name.startswith("teaching.adam.") for name in ends)
     for name in ends.keys() - {"seconds"}:
         np.testing.assert_array_equal(ends[name], resumed_ends[name])
 
@@ -207,18 +204,18 @@ def test_resuming_is_bit_equal(student):
 def test_the_mixture_is_the_teacher():
     one = learner()
     row = one.iterate()
-    buffers = one._buffers
+    buffers, policies = one._buffers, one._teaching._policies
     assert row["teacher_weight"] == 2.0
     assert row["teacher_loss"] > 0
     assert row["label_miss_rate"] == 0
     assert not one.unlabelled
     assert buffers.labelled.all()  # exploring or something else is always possible here
     np.testing.assert_allclose(buffers.teacher.sum(-1), 1, atol=1e-5)
-    able = buffers.options.any(-1, keepdims=True)
-    np.testing.assert_allclose(buffers.teacher, buffers.options.sum(2) / able.sum(2), atol=1e-5)  # even at first
+    able = policies.any(-1, keepdims=True)
+    np.testing.assert_allclose(buffers.teacher, policies.sum(2) / able.sum(2), atol=1e-5)  # even at first
     one.iterate()
-    able = buffers.options.any(-1, keepdims=True)
-    assert np.abs(buffers.teacher - buffers.options.sum(2) / able.sum(2)).max() > 0.01  # and then no longer
+    able = policies.any(-1, keepdims=True)
+    assert np.abs(buffers.teacher - policies.sum(2) / able.sum(2)).max() > 0.01  # and then no longer
 
 
 def test_every_advised_action_moves_the_weights_in_the_first_iteration():
@@ -226,9 +223,10 @@ def test_every_advised_action_moves_the_weights_in_the_first_iteration():
     one = learner()
     one.iterate()
     rollout = one._buffers.rollout()
-    policies, actions = torch.from_numpy(one._buffers.flat_options()), torch.from_numpy(rollout.actions)[:, None]
+    policies, actions = torch.from_numpy(one._teaching._flat), torch.from_numpy(rollout.actions)[:, None]
     scores = torch.zeros(policies.shape[:2], requires_grad=True)  # what w starts from
-    probs = mixed(log_weights(scores, policies).exp(), policies).gather(-1, actions).squeeze(-1)
+    mixture = torch.einsum("rk,rka->ra", log_weights(scores, policies.sum(-1) > 0).exp(), policies)
+    probs = mixture.gather(-1, actions).squeeze(-1)
     old_probs, log_probs = probs.detach(), torch.from_numpy(rollout.log_probs)
     np.testing.assert_allclose(old_probs, torch.from_numpy(rollout.teacher).gather(-1, actions).squeeze(-1), atol=1e-6)
     mixture_surrogate(probs, old_probs, log_probs, torch.from_numpy(rollout.advantages), 0.2).backward()
@@ -243,7 +241,7 @@ def test_without_the_teacher_it_is_plain_ppo():
     hierarchical, alone = learner(phase="finetune"), learner(phase="finetune", hierarchical=False)
     np.testing.assert_array_equal(curve(hierarchical), curve(alone))
     state = hierarchical.state()
-    assert not any(name.startswith("over_teachers.adam.") for name in state)  # it never took a step
+    assert not any(name.startswith("teaching.adam.") for name in state)  # it never took a step
 
 
 # -- as a run and as stages -----------------------------------------------------------------------------------------

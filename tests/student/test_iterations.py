@@ -8,24 +8,32 @@ import numpy as np
 import pytest
 from recording import Clock, Recorder, is_cut_off, labels_at, length_of
 
-from pipeline.params import Schedule
+from pipeline.params import Schedule, Train
 from pipeline.student.learner import Learner, Phase
+from pipeline.student.methods.method import get_method
 
 SCHEDULE = Schedule(
     envs=5, horizon=8, epochs=3, minibatch=10, lr=8e-3, lr_end=2e-3, entropy=0.4, entropy_end=0.1, value=0.6,
     gamma=0.5, gae=0.25, clip=0.3, grad_norm=0.7, distance="wasserstein", lambda_0=2.0, lambda_c=0.5, i1=1, i2=2,
     finetune=2,
 )  # fmt: skip
-ROWS = SCHEDULE.envs * SCHEDULE.horizon
+TRAIN = Train(schedule="")
+ROWS = SCHEDULE.steps
 LABELLED = (0, 2)
 """The steps of an episode that have a label."""
+
+
+def method_for(labels):
+    return get_method("rl" if labels is None else "llm4teach")
 
 
 def learned(phase="train", seed=0, task=None, **changes):
     """A learner at the end of a phase; its student has recorded every update, and `rows` is its curve."""
     schedule = SCHEDULE.model_copy(update=changes)
     labels = labels_at(*LABELLED) if phase == "train" else None
-    one = Learner(task or Clock(), schedule, Phase.of(phase, schedule), Recorder, labels, seed)
+    one = Learner(
+        task or Clock(), method_for(labels), TRAIN, schedule, Phase.of(phase, schedule), Recorder, labels, seed
+    )
     rows = []
     while not one.done:
         rows.append(one.iterate())
@@ -80,7 +88,10 @@ def test_a_memory_takes_in_each_observation_once_and_ends_with_its_episode():
 def test_the_next_phase_goes_on_with_the_same_episodes():
     """Their worlds, what the student remembers of them, and their age."""
     taught = learned()
-    (last, alone) = taught.updates[-1], Learner(Clock(), SCHEDULE, Phase.of("finetune", SCHEDULE), Recorder, None, 0)
+    (last, alone) = (
+        taught.updates[-1],
+        Learner(Clock(), method_for(None), TRAIN, SCHEDULE, Phase.of("finetune", SCHEDULE), Recorder, None, 0),
+    )
     alone.load_environments(taught.learner.environments())
     assert alone.iterate()["episodes"] > 0  # they are 16 steps old, and none of them is younger than the horizon
     (update,) = alone.student.updates

@@ -12,8 +12,9 @@ from pipeline.instructions import Description
 from pipeline.params import Schedule, Train
 from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
 from pipeline.student.make import make_student
+from pipeline.student.methods.method import get_method
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"
 TINY = Schedule(
@@ -35,7 +36,8 @@ def learner(labels=None, *, student="fused", phase="train", seed=0, task="Simple
     def make(rng):
         return make_student(get_task(task), STUDENTS[student], rng)
 
-    return Learner(get_task(task), schedule, Phase.of(phase, schedule), make, labels, seed)
+    method = get_method("rl" if labels is None else "llm4teach")
+    return Learner(get_task(task), method, STUDENTS[student], schedule, Phase.of(phase, schedule), make, labels, seed)
 
 
 def curve(a_learner, iterations=None):

@@ -13,14 +13,14 @@ from torch import nn
 
 from pipeline.evaluation import evaluate_student, evaluation_layouts, student_actor
 from pipeline.params import ParamsError, Schedule, Train
-from pipeline.student import egocentric
 from pipeline.student.learner import Learner, Phase
-from pipeline.student.make import make_over_teachers, make_student
-from pipeline.student.network import RecurrentNetwork
+from pipeline.student.make import make_student
+from pipeline.student.methods.method import get_method
+from pipeline.student.networks.modules import RecurrentActorCritic, Trunk
 from pipeline.student.saved import StudentError, load_student, save_student
 from pipeline.student.student import Rollout, UpdateSettings, forget
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("DivergedDoorKey")  # of the shortest episodes
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"
@@ -42,9 +42,9 @@ def student(name, seed=0):
 
 def learner(name, hierarchical=False):
     labels = None if hierarchical else read_instructions(LABELS / TASK.name / "labels.parquet", TASK.name)
-    over = partial(make_over_teachers, TASK, TRAINS[name]) if hierarchical else None
+    method = get_method("hierarchical" if hierarchical else "llm4teach")
     make = partial(make_student, TASK, TRAINS[name])
-    return Learner(TASK, SCHEDULE, Phase.of("train", SCHEDULE), make, labels, 0, over)
+    return Learner(TASK, method, TRAINS[name], SCHEDULE, Phase.of("train", SCHEDULE), make, labels, 0)
 
 
 # -- stacked frames -------------------------------------------------------------------------------------------------
@@ -112,21 +112,19 @@ def test_a_new_egocentric_student_that_stacks_acts_as_one_that_does_not():
 # -- recurrent state ------------------------------------------------------------------------------------------------
 
 
-class Through(nn.Module):
-    """A base network that shows the LSTM just what it is given."""
+class Through(Trunk):
+    """A trunk that shows the LSTM just what it is given."""
 
-    def __init__(self):
-        super().__init__()
-        self.heads = nn.Linear(4, egocentric.OUTPUTS)
+    width, inputs = 4, ("given",)
 
-    def encoded(self, given):
+    def forward(self, given):
         return given
 
 
 def recurrent(given, going):
     """Values of each step by the network [steps, environments], and by torch's own LSTM over whole sequences."""
     torch.manual_seed(0)
-    network = RecurrentNetwork(Through())
+    network = RecurrentActorCritic(Through(), 7)
     steps, environments, width = given.shape
     whole = nn.LSTM(width, width)
     for name, weight in network.lstm.named_parameters():
@@ -142,11 +140,11 @@ def test_unrolling_is_torchs_lstm_and_starts_anew_with_each_episode():
     going[0] = False
     going[4, 1] = False  # the second environment begins another episode
     network, whole, values, after = recurrent(given, going)
-    expected = network.base.heads(whole(given)[0])[..., -1]
+    expected = network.heads(whole(given)[0])[..., -1]
     torch.testing.assert_close(values[:, [0, 2]], expected[:, [0, 2]])
     torch.testing.assert_close(values[:4, 1], expected[:4, 1])
     again, (hidden, cell) = whole(given[4:, 1:2])
-    torch.testing.assert_close(values[4:, 1], network.base.heads(again)[:, 0, -1])
+    torch.testing.assert_close(values[4:, 1], network.heads(again)[:, 0, -1])
     torch.testing.assert_close(after[0][1], hidden[0, 0])
     torch.testing.assert_close(after[1][1], cell[0, 0])
 
@@ -290,7 +288,7 @@ def test_a_student_is_saved_with_its_kind_of_memory(tmp_path):
 
 
 def test_what_memory_asks_for():
-    with pytest.raises(ParamsError, match="'fused' is for students on 'cpu' without memory"):
+    with pytest.raises(ParamsError, match="the compiled update is for students on 'cpu' without memory"):
         make_student(TASK, Train(schedule="tiny", update="fused", memory="lstm"), np.random.default_rng(0))
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         Train(schedule="tiny", memory="stack", frames=1)

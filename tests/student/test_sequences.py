@@ -8,7 +8,7 @@ import torch
 
 from pipeline.params import Train
 from pipeline.student.make import make_student
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 STEPS, ENVIRONMENTS = 5, 6
 

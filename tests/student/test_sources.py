@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.student import sources
 from pipeline.student.sources import PACKAGE, meaning, sources_digest
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 
 @pytest.fixture

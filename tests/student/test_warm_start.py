@@ -12,11 +12,11 @@ from recording import Recorder
 from pipeline.collection import collect_states
 from pipeline.instructions import Description
 from pipeline.params import Collect, Schedule, Train
-from pipeline.student.make import make_student
-from pipeline.student.network import EgocentricNetwork
+from pipeline.student.make import make_student, network_for
+from pipeline.student.networks.modules import ActorCritic
 from pipeline.student.warm_start import Examples, read_examples, warm_start
 from pipeline.tables import STATES, TableError, read_instructions, read_table, write_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 
 TASK = get_task("SimpleDoorKey")
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"
@@ -100,17 +100,17 @@ def test_a_step_is_one_on_the_cross_entropy_to_the_teacher(name, table):
     """Three steps on all examples at once against torch's own cross-entropy; the value and its weights stay."""
     one, examples = student(name), some(read_examples(table, TASK, PUBLISHED), 24)
     before = one.weights()
-    model = EgocentricNetwork()
+    model = ActorCritic(network_for(TASK, STUDENTS["fused"]).trunk(), TASK.space.size)
     model.load_state_dict({key: torch.from_numpy(value) for key, value in before.items()})
     adam = torch.optim.Adam(model.parameters(), lr=SCHEDULE.lr, betas=(0.9, 0.999), eps=1e-5)
     features = one.features(24)
     one.encode(examples.observation, features)
-    inputs = [torch.from_numpy(features[key].astype(np.int64)) for key in ("tokens", "counts")]
+    inputs = {key: torch.from_numpy(features[key].astype(np.int64)) for key in ("tokens", "counts")}
     teacher = torch.from_numpy(examples.teacher)
     entropy = -torch.xlogy(teacher, teacher).sum(-1).mean()
     losses = []
     for _ in range(3):
-        loss = torch.nn.functional.cross_entropy(model(*inputs)[0], teacher)
+        loss = torch.nn.functional.cross_entropy(model(**inputs)[0], teacher)
         losses.append((loss - entropy).item())
         adam.zero_grad()
         loss.backward()

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import SPLITS, Task, get_task, mix64, split_of
+from pipeline.tasks.base import Task
 from pipeline.tasks.doorkey import generator, worlds
 from pipeline.tasks.doorkey.engine import DoorKeyBatch, layout_codes
 from pipeline.tasks.doorkey.environment import Layout
 from pipeline.tasks.doorkey.guide import IDLE
 from pipeline.tasks.parity import OUTCOMES, arbitrary_instructions, compare
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.splits import SPLITS, mix64, split_of
 
 NAMES = ["SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey"]
 LABELS = Path(__file__).resolve().parents[2] / "data" / "published" / "doorkey"
@@ -109,7 +111,12 @@ def test_comparison_sees_differences():
         def make_batch(self, size, seed, instructions=None, split="train"):
             other = {key: label.hardened() for key, label in instructions.items()}
             batch = DoorKeyBatch(
-                task, size, seed + (self.change == "layout"), other if self.change == "teacher" else instructions, split
+                task,
+                task.canonical,
+                size,
+                seed + (self.change == "layout"),
+                other if self.change == "teacher" else instructions,
+                split,
             )
             if self.change == "horizon":
                 batch._horizon = 20

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from minigrid.core.actions import Actions
-from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
+from minigrid.core.constants import COLOR_TO_IDX
 from minigrid.core.grid import Grid
 from minigrid.core.world_object import Key, Wall
 
-from pipeline.tasks.doorkey import description, options
 from pipeline.tasks.doorkey.environment import ENVIRONMENTS, GREY, Layout, visible_cells
 
 NAMES = list(ENVIRONMENTS)
@@ -313,14 +312,6 @@ def test_lava_kills():
 
 
 # -- the rest -------------------------------------------------------------------------------------------------------
-
-
-def test_names_of_indices_are_minigrids():
-    for kind in ("unseen", "empty", "wall", "door", "key", "ball", "box", "goal", "lava"):
-        assert getattr(description, kind.upper()) == OBJECT_TO_IDX[kind]
-    assert [COLOR_TO_IDX[colour] for colour in description.COLOURS] == list(range(6))
-    ours = [options.LEFT, options.RIGHT, options.FORWARD, options.PICK_UP, options.DROP, options.TOGGLE, options.DONE]
-    assert ours == [int(action) for action in Actions]
 
 
 @pytest.mark.parametrize("name", NAMES)

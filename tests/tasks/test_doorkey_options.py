@@ -10,8 +10,9 @@ from test_doorkey_description import draw
 
 from pipeline.instructions import Description, Option, PlanShare, SoftInstruction
 from pipeline.plan_reader import read_plan
-from pipeline.tasks.base import OptionStep, get_task
+from pipeline.tasks.base import OptionStep
 from pipeline.tasks.doorkey.options import explore, facing, first_action, room_bounds
+from pipeline.tasks.registry import get_task
 
 LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, DONE = range(7)
 ENDED, STUCK = "ended", "stuck"

@@ -7,12 +7,13 @@ from collections import deque
 import numpy as np
 import pytest
 
-from pipeline.tasks.base import get_task
 from pipeline.tasks.doorkey.engine import _act
 from pipeline.tasks.doorkey.shortest import ShortestWays
-from pipeline.tasks.doorkey.worlds import DOOR, EMPTY, KEY, KINDS, LAVA_CELL, NOWHERE, OTHER_KEY, WALL, WORLD
+from pipeline.tasks.doorkey.worlds import KINDS, NOWHERE, OTHER_KEY, WORLD
+from pipeline.tasks.minigrid_numbers import DOOR, EMPTY, KEY, LAVA, WALL
+from pipeline.tasks.registry import get_task
 
-SIGNS = {"#": WALL, ".": EMPTY, "D": DOOR, "K": KEY, "k": OTHER_KEY, "L": LAVA_CELL}
+SIGNS = {"#": WALL, ".": EMPTY, "D": DOOR, "K": KEY, "k": OTHER_KEY, "L": LAVA}
 LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, DONE = range(7)
 
 

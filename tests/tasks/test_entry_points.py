@@ -12,7 +12,7 @@ from tiny import write_params
 from typer.testing import CliRunner
 
 from cli import app
-from pipeline.tasks.base import BUILT_IN
+from pipeline.registry import TASKS
 
 MODULE = """
 from dataclasses import replace
@@ -91,7 +91,7 @@ def said_of(name: str) -> str:
 def test_broken_tasks_hide_no_others() -> None:
     listed = run("tasks", "--json")
     assert listed.exit_code == 0
-    assert [task["name"] for task in json.loads(listed.stdout)] == [*BUILT_IN, *["SimpleDoorKey"] * len(SOUND)]
+    assert [task["name"] for task in json.loads(listed.stdout)] == [*TASKS.built_in, *["SimpleDoorKey"] * len(SOUND)]
     for line, name in zip(listed.stderr.splitlines(), BROKEN, strict=True):
         assert line.startswith(said_of(name))
 

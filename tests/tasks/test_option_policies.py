@@ -9,9 +9,11 @@ import pytest
 from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, options_of
-from pipeline.tasks.base import Batch, OptionStep, Space, Task, get_task
-from pipeline.tasks.doorkey.options import LEFT, PICK_UP, RIGHT
+from pipeline.tasks.base import Batch, OptionStep, Task
+from pipeline.tasks.minigrid_numbers import LEFT, PICK_UP, RIGHT
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.spaces import Space
 
 NAMES = ["SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey"]
 

@@ -9,8 +9,11 @@ import pytest
 from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
-from pipeline.tasks.base import Space, Task, get_task, mix64, split_of
+from pipeline.tasks.base import Task
 from pipeline.tasks.reference_batch import ReferenceBatch
+from pipeline.tasks.registry import get_task
+from pipeline.tasks.spaces import Space
+from pipeline.tasks.splits import mix64, split_of
 
 NAMES = ["SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey"]
 ARRAYS = ("description", "teacher", "labelled")

@@ -10,7 +10,7 @@ import pytest
 from teacher_fakes import settings
 
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
 

@@ -11,7 +11,7 @@ from teacher_fakes import settings
 
 from pipeline.instructions import Description, Option, Plan
 from pipeline.tables import read_instructions
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.calls import CallFailed
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.logprobs import candidate_plans, continuation_score, letter_scores

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.instructions import Description
 from pipeline.tables import LABELS, read_instructions, read_table
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.inspection import find_table
 from pipeline.teacher.published import build, publish, published_folder, read_published

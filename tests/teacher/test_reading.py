@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.instructions import Description, Verdict
-from pipeline.tasks.base import get_task
+from pipeline.tasks.registry import get_task
 from pipeline.teacher.errors import TeacherError
 from pipeline.teacher.prompts import Prompt, load_prompt, roles, shown
 from pipeline.teacher.reading import find_decision, read_answer

@@ -22,7 +22,6 @@ from pipeline.student.fused.layout import OUTPUTS, Layout, Parameter
 from pipeline.student.networks.egocentric import HIDDEN, TOKENS, WIDTH
 
 
-
 class Parts(NamedTuple):
     """The network's parameters, or their gradient, by name; the last output is the value."""
 
@@ -64,7 +63,7 @@ def _embed(p, tokens, counts, rows, embedded):
             embedded[k, j] = max(embedded[k, j], np.float32(0))
 
 
-def make_workspace(rows: int) -> None:  # noqa: ARG001 (other networks keep arrays for so many)
+def make_workspace(rows: int) -> None:
     """These layers keep nothing between calls."""
 
 

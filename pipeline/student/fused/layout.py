@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ACTIONS = 7
-"""How many actions the compiled code is made for: MiniGrid's. A number known when compiling saves a tenth of the time."""
+"""How many actions the compiled code is made for: MiniGrid's. Loops of a known length are unrolled."""
 OUTPUTS = ACTIONS + 1
 """Of the heads: a logit per action, and the value."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from pipeline.instructions import options_of
+from pipeline.instructions import Option, options_of
 from pipeline.params import ParamsError
 from pipeline.student.make import network_for, on_this_machine
 from pipeline.student.methods.method import Lesson, Method, Teaching
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 
 class Options(Teaching):
-    """All options of the task's grammar teach, weighed in every state by a policy over them that learns as well."""
+    """Options teach, weighed in every state by a policy over them that learns as well."""
 
-    def __init__(self, over_teachers: PolicyOverTeachers, lesson: Lesson) -> None:
+    def __init__(self, over_teachers: PolicyOverTeachers, lesson: Lesson, options: tuple[Option, ...]) -> None:
         super().__init__()
         self._over_teachers = over_teachers
-        options = options_of(lesson.task.grammar)
         self._follow = lesson.batch.option_policies(options)
         shape = (lesson.schedule.horizon, lesson.batch.rows, len(options), *lesson.task.space.teacher_shape)
         self._policies = np.zeros(shape, np.float32)
@@ -62,7 +61,7 @@ class Hierarchical(Method):
 
     name = "hierarchical"
     title = "Hierarchical RL"
-    tuned = {"lr": 4e-3, "entropy": 0.01}  # benchmarks/tune.py
+    tuned: ClassVar[Mapping[str, float]] = {"lr": 4e-3, "entropy": 0.01}  # benchmarks/tune.py
     colour = ("#009e73", "#2fc79a")
     line = "-."
 
@@ -75,6 +74,6 @@ class Hierarchical(Method):
         task, train = lesson.task, lesson.train
         frames = train.frames if train.memory == "stack" else 1
         device, policy = on_this_machine(train.device), policy_of(task.space)
-        options = len(options_of(task.grammar))
-        over = PolicyOverTeachers(options, network_for(task, train), frames, policy, device, lesson.rng)
-        return Options(over, lesson)
+        options = options_of(task.grammar)
+        over = PolicyOverTeachers(len(options), network_for(task, train), frames, policy, device, lesson.rng)
+        return Options(over, lesson, options)

@@ -6,7 +6,6 @@ the report then know it by its name.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ class Lesson:
     rng: np.random.Generator
 
 
-class Teaching(ABC):
+class Teaching:
     """Who teaches one student while it learns.
 
     unlabelled  how often each description (by its number in the batch) was met for which there was no advice
@@ -43,12 +42,12 @@ class Teaching(ABC):
     def __init__(self) -> None:
         self.unlabelled: Counter[int] = Counter()
 
-    @abstractmethod
     def advise(self, step: int, batch: Batch, teacher: np.ndarray, labelled: np.ndarray) -> None:
         """Advice for the batch's present states, at a step of the rollout: the teacher policy of Eq. 1.
 
         Fills teacher (float32[rows, *Space.teacher_shape]) and labelled (bool[rows]): False where there is none.
         """
+        raise NotImplementedError
 
     def conclude(self, rollout: Rollout) -> None:
         """A rollout is complete: advice that is given for all its states at once goes into its arrays."""
@@ -64,7 +63,7 @@ class Teaching(ABC):
         """Go on where `state` was taken."""
 
 
-class Method(ABC):
+class Method:
     """A way to make an agent.
 
     name          in params.yaml and on the command line

@@ -28,7 +28,7 @@ class CNN(Network):
     @classmethod
     def misfit(cls, space: spaces.Dict) -> str | None:
         """See `Network.misfit`."""
-        return None if len(space) == 1 and all(map(is_image, space.values())) else "not one image and nothing else"
+        return None if len(space) == 1 and all(map(is_image, space.values())) else "anything but a single image"
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         """The image as it is."""

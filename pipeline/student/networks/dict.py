@@ -33,7 +33,7 @@ class Dict(Network):
     def misfit(cls, space: spaces.Dict) -> str | None:
         """See `Network.misfit`."""
         strange = [name for name, part in space.items() if _part(name, part) is None]
-        return f"{', '.join(strange)}, which is no vector, image or map of cells" if strange else None
+        return f"what {', '.join(strange)} shows: no vector, image or map of cells" if strange else None
 
     def __init__(self, space: spaces.Dict) -> None:
         super().__init__(space)

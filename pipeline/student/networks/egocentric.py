@@ -13,6 +13,7 @@ follow (`modules.EgocentricTrunk` in torch, `fused/egocentric.py` compiled).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,8 +83,8 @@ class Egocentric(Network):
         """See `Network.misfit`."""
         maps = [part for part in space.values() if isinstance(part, CellMap)]
         if len(space) != 1 or not maps:
-            return "not one map of cells and nothing else"
-        return None if maps[0].kinds.max() <= KINDS else f"more than {KINDS} kinds of cells"
+            return "anything but a single map of cells"
+        return None if maps[0].kinds.max() <= KINDS else f"maps with more than {KINDS} kinds of cells"
 
     def __init__(self, space: spaces.Dict) -> None:
         super().__init__(space)
@@ -95,7 +96,7 @@ class Egocentric(Network):
         self._cells = min(width * height, SIDE * SIDE)
 
     @property
-    def layers(self):  # type: ignore[override,no-untyped-def]
+    def layers(self) -> ModuleType:  # type: ignore[override]
         """The compiled layers."""
         from pipeline.student.fused import egocentric
 

@@ -7,6 +7,7 @@ convolutions follow, then a small layer (`modules.MapTrunk` in torch, `fused/con
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,9 +42,9 @@ class Map(Network):
     def misfit(cls, space: spaces.Dict) -> str | None:
         """See `Network.misfit`."""
         if len(space) != 1 or not all(isinstance(part, CellMap) for part in space.values()):
-            return "not one map of cells and nothing else"
+            return "anything but a single map of cells"
         ((_, cells),) = space.items()
-        return None if min(cells.shape[:2]) >= SMALLEST else f"fewer than {SMALLEST} cells on a side"  # type: ignore[index]
+        return None if min(cells.shape[:2]) >= SMALLEST else f"maps of fewer than {SMALLEST} cells on a side"  # type: ignore[index]
 
     def __init__(self, space: spaces.Dict) -> None:
         super().__init__(space)
@@ -51,7 +52,7 @@ class Map(Network):
         self._shape: tuple[int, ...] = cells.shape or ()
 
     @property
-    def layers(self):  # type: ignore[override,no-untyped-def]
+    def layers(self) -> ModuleType | None:  # type: ignore[override]
         """The compiled layers, which are for maps of 10 x 10 cells."""
         from pipeline.student.fused import convolutional
 
@@ -82,7 +83,7 @@ class Map(Network):
         return {name: value.astype(np.float32) for name, value in state.items()}
 
     def first_state(self, rng: np.random.Generator, width: int, outputs: int, frames: int = 1) -> dict[str, np.ndarray]:
-        """See `Network.first_state`; here the value's weights are orthogonal to the policy's, with a gain of sqrt(2)."""
+        """See `Network.first_state`; the value's weights are orthogonal to the policy's, with a gain of sqrt(2)."""
         state = {f"trunk.{name}": value for name, value in self.trunk_state(rng, frames).items()}
         heads = orthogonal(rng, outputs + 1, width) * np.sqrt(2)
         heads[:outputs] *= 0.01

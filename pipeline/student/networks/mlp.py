@@ -24,7 +24,7 @@ class MLP(Network):
     @classmethod
     def misfit(cls, space: spaces.Dict) -> str | None:
         """See `Network.misfit`."""
-        return None if all(is_vector(part) for part in space.values()) else "something else than vectors"
+        return None if all(is_vector(part) for part in space.values()) else "anything but vectors"
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         """Each vector as float32."""

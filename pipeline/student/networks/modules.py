@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -106,9 +107,7 @@ class ImageTrunk(Trunk):
         self._flat, self._scale = len(shape) == 2, 1 / highest if np.isfinite(highest) and highest > 0 else 1.0
         channels = frames * (1 if self._flat else shape[2])
         sizes = (channels, 16, 32, 32)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(sizes, sizes[1:], strict=False)
-        )
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(sizes))
         side = [-(-length // 8) for length in shape[:2]]  # each convolution halves it, rounding up
         self.hidden = nn.Linear(sizes[-1] * side[0] * side[1], self.width)
 
@@ -191,7 +190,7 @@ class RecurrentActorCritic(ActorCritic):
         gates = {f"lstm.{name}": value.numpy().copy() for name, value in self.lstm.state_dict().items()}
         super().draw({**first, **gates}, rng)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, hidden: Tensor, cell: Tensor, going: Tensor, steps: int = 1, **observed: Tensor
     ) -> tuple[Tensor, ...]:
         """Also the last step's hidden and cell state, after so many steps in a row.

@@ -31,7 +31,7 @@ class Network(ABC):
     @classmethod
     @abstractmethod
     def misfit(cls, space: spaces.Dict) -> str | None:
-        """Why the network is not for such observations, in words that go on after `this task shows ...`; None if it is."""
+        """Why the network is not for such observations, in words that follow `is not for`; None if it is."""
 
     def __init__(self, space: spaces.Dict) -> None:
         self.space = space

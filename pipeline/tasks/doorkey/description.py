@@ -13,14 +13,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.instructions import Description, rename
-
-# MiniGrid's object indices, as in the first channel of the map.
-UNSEEN, EMPTY, WALL, DOOR, KEY, BALL, BOX, GOAL, LAVA = 0, 1, 2, 4, 5, 6, 7, 8, 9
-KIND_NAMES = {KEY: "key", DOOR: "door"}
-COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
-"""MiniGrid's colours by index, as in the second channel of the map."""
-NO_AGENT = 4
-"""What the map's fourth channel holds where the agent is not."""
+from pipeline.tasks.minigrid_numbers import COLOURS, DOOR, KEY, NO_AGENT, OBJECTS
 
 Naming = Literal["plain", "coloured", "numbered"]
 """How objects are told apart: `key`; `red key`; or `key` and doors `door1`, `door2` in the order of the map."""
@@ -65,7 +58,7 @@ def read_scene(cells: np.ndarray, naming: Naming) -> Scene:
     doors = 0
     kinds = cells[:, :, 0]
     for x, y in np.argwhere((kinds == KEY) | (kinds == DOOR)).tolist():  # argwhere scans x outer, y inner
-        name = KIND_NAMES[int(kinds[x, y])]
+        name = OBJECTS[kinds[x, y]]
         if naming == "coloured":
             name = f"{COLOURS[cells[x, y, 1]]} {name}"
         elif naming == "numbered" and kinds[x, y] == DOOR:

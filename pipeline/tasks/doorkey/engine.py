@@ -6,23 +6,18 @@ It is trusted because tests compare it step by step with the reference environme
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.compiled import compiled
 from pipeline.instructions import Option, SoftInstruction
-from pipeline.tasks.base import Batch, Finished, Split, distinct_layouts, mix64
-from pipeline.tasks.doorkey.guide import DROP, FORWARD, LEFT, PICK_UP, RIGHT, TOGGLE, follow_all, teach
-from pipeline.tasks.doorkey.programs import compile_options, compile_programs, describe_ids
+from pipeline.tasks.base import Batch, Finished, Task
+from pipeline.tasks.doorkey.guide import follow_all, teach
+from pipeline.tasks.doorkey.programs import Canonical, compile_options, compile_programs, describe_ids
 from pipeline.tasks.doorkey.shortest import ShortestWays
-from pipeline.tasks.doorkey.vision import NOT_HERE, STEP, description_id, first_look, look, show, show_agent
+from pipeline.tasks.doorkey.vision import STEP, description_id, first_look, look, show, show_agent
 from pipeline.tasks.doorkey.worlds import (
-    DOOR,
-    EMPTY,
-    KEY,
     KINDS,
-    LAVA_CELL,
     NOWHERE,
     OPEN_DOOR,
     OTHER_KEY,
@@ -31,12 +26,23 @@ from pipeline.tasks.doorkey.worlds import (
     list_codes,
     next_layout,
 )
+from pipeline.tasks.minigrid_numbers import (
+    ACTIONS,
+    DOOR,
+    DROP,
+    EMPTY,
+    FORWARD,
+    KEY,
+    LAVA,
+    LEFT,
+    NO_AGENT,
+    PICK_UP,
+    RIGHT,
+    TOGGLE,
+)
 from pipeline.tasks.outlook import Outlook
+from pipeline.tasks.splits import Split, distinct_layouts, mix64
 
-if TYPE_CHECKING:
-    from pipeline.tasks.doorkey.task import DoorKeyTask
-
-ACTIONS = 7
 SPLIT_NUMBERS: dict[Split | None, int] = {"train": 0, "validation": 1, "test": 2, None: -1}
 BLOCK = 4096
 """Seeds whose layouts are listed in one call."""
@@ -53,11 +59,11 @@ def _act(w, action):
     elif action == RIGHT:
         w.direction = (w.direction + 1) & 3
     elif action == FORWARD:
-        if kind == EMPTY or kind == LAVA_CELL:
+        if kind == EMPTY or kind == LAVA:
             w.agent = front
             show(w, here)
-            w.shown[here, 3] = NOT_HERE
-            if kind == LAVA_CELL:
+            w.shown[here, 3] = NO_AGENT
+            if kind == LAVA:
                 return 2
     elif action == PICK_UP:
         if w.held == 0 and (kind == KEY or kind == OTHER_KEY):
@@ -142,12 +148,13 @@ class DoorKeyBatch(Batch):
     """Worlds of one DoorKey task; `observation["map"]` is uint8[rows, 10, 10, 4] as DESIGN section 6 has it.
 
     A world's layouts come from its own stream of candidate seeds: base + i, base + i + rows, ... modulo 2**32, of which
-    those whose layout is not in the split are passed over; the base follows from `seed`.
+    those whose layout is not in the split are passed over; the base follows from `seed`. `canonical` is the task's.
     """
 
     def __init__(
         self,
-        task: DoorKeyTask,
+        task: Task,
+        canonical: Canonical,
         size: int,
         seed: int,
         instructions: Mapping[str, SoftInstruction] | None,
@@ -155,7 +162,7 @@ class DoorKeyBatch(Batch):
     ) -> None:
         if size < 1:
             raise ValueError(f"a batch needs at least one environment, got {size}")
-        self.rows = size
+        self.environments = size
         self._kind = KINDS[task.name]
         self._split = SPLIT_NUMBERS[split]
         self._horizon = task.horizon
@@ -165,8 +172,8 @@ class DoorKeyBatch(Batch):
         self.observation = {"map": self._worlds["shown"].reshape(size, 10, 10, 4)}
         self.description = np.zeros(size, np.int32)
         self.labelled = np.zeros(size, np.bool_)
-        self.teacher = np.zeros((size, ACTIONS), np.float32)
-        self.descriptions, self._slots = describe_ids(self._kind, task.canonical)
+        self.teacher = np.zeros((size, len(ACTIONS)), np.float32)
+        self.descriptions, self._slots = describe_ids(self._kind, canonical)
         programs = compile_programs(self.descriptions, self._slots, instructions)
         self._labels = (
             self.description, self.labelled, self.teacher, programs.steps, programs.shares, programs.counts
@@ -208,7 +215,7 @@ class DoorKeyBatch(Batch):
     def option_policies(self, options: Sequence[Option]) -> Callable[[], np.ndarray]:
         """See `Batch.option_policies`."""
         steps = compile_options(self.descriptions, self._slots, options)
-        policies = np.zeros((self.rows, len(options), ACTIONS), np.float32)
+        policies = np.zeros((self.rows, len(options), len(ACTIONS)), np.float32)
 
         def follow() -> np.ndarray:
             _follow(self._worlds, self.description, steps, policies)

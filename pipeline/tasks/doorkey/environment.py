@@ -15,21 +15,19 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from minigrid.core.constants import COLOR_NAMES, DIR_TO_VEC
 from minigrid.core.grid import Grid
 from minigrid.core.mission import MissionSpace
 from minigrid.core.world_object import Door, Key, Lava, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
+from pipeline.tasks.doorkey.observation import SIZE, observation_space
+from pipeline.tasks.minigrid_numbers import NO_AGENT
+
 Cell = tuple[int, int]
 
-WORLD = 10
-"""Cells along each side of the world; rooms are at most as large."""
 VIEW = 3
 """Cells along each side of what the agent sees at once."""
-NO_AGENT = 4
-"""What the map's fourth channel holds where the agent is not."""
 GREY = 200
 """The grey level of unseen cells in pictures of the agent's memory."""
 
@@ -70,7 +68,7 @@ class Layout:
     @property
     def code(self) -> int:
         """The layout as one number below 2**63: equal exactly if the layouts are."""
-        return (self.world_code * WORLD**2 + _index(self.agent)) * 4 + self.direction
+        return (self.world_code * SIZE**2 + _index(self.agent)) * 4 + self.direction
 
 
 def visible_cells(transparent: np.ndarray, agent: Cell, direction: int, view: int = VIEW) -> np.ndarray:
@@ -121,6 +119,8 @@ class DoorKeyEnv(MiniGridEnv):
     """Half-open range of the room's width and height, in cells."""
     horizon: int = 150
     """Steps after which an episode is cut off."""
+    colours_matter: bool = False
+    """Whether colours tell objects apart."""
 
     layout: Layout
 
@@ -128,9 +128,8 @@ class DoorKeyEnv(MiniGridEnv):
         """`kwargs` go to MiniGridEnv (`tile_size`, `highlight`, `max_steps`, ...)."""
         kwargs.setdefault("max_steps", self.horizon)
         mission = MissionSpace(mission_func=self._mission)
-        super().__init__(mission, width=WORLD, height=WORLD, agent_view_size=VIEW, render_mode=render_mode, **kwargs)
-        cells = spaces.Box(0, 10, (WORLD, WORLD, 4), np.uint8)  # MiniGrid's largest object index is 10
-        self.observation_space = spaces.Dict({"map": cells})
+        super().__init__(mission, width=SIZE, height=SIZE, agent_view_size=VIEW, render_mode=render_mode, **kwargs)
+        self.observation_space = observation_space(self.colours_matter)
 
     @staticmethod
     def _mission() -> str:
@@ -251,6 +250,8 @@ class LavaDoorKeyEnv(DoorKeyEnv):
 class ColoredDoorKeyEnv(DoorKeyEnv):
     """A blue door, a blue key that opens it and a red one that doesn't, neither in front of the door."""
 
+    colours_matter = True
+
     def _draw_colour(self) -> str:
         return "blue"
 
@@ -284,7 +285,7 @@ def _cell(position: Any) -> Cell:
 
 
 def _index(cell: Cell) -> int:
-    return cell[0] * WORLD + cell[1]
+    return cell[0] * SIZE + cell[1]
 
 
 ENVIRONMENTS: dict[str, type[DoorKeyEnv]] = {

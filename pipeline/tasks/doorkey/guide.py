@@ -9,9 +9,10 @@ from __future__ import annotations
 from pipeline.compiled import compiled
 from pipeline.tasks.doorkey.generator import U
 from pipeline.tasks.doorkey.vision import BOARD_BIT, COLUMN, STEP, in_sight
-from pipeline.tasks.doorkey.worlds import DOOR, KEY, OTHER_KEY, WALL
+from pipeline.tasks.doorkey.worlds import OTHER_KEY
+from pipeline.tasks.minigrid_numbers import DONE, DOOR, DROP, FORWARD, KEY, LEFT, RIGHT, WALL
 
-LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, IDLE = range(7)
+IDLE = DONE
 TERMINATED = -1
 
 EXPLORE, GO_TO, DROP_HELD, ACT = range(4)

@@ -13,12 +13,25 @@ import numpy as np
 
 from pipeline.instructions import Option
 from pipeline.tasks.base import OptionStep
-from pipeline.tasks.doorkey.description import BALL, BOX, DOOR, EMPTY, GOAL, KEY, LAVA, UNSEEN, WALL, Scene, find_agent
-
-LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, DONE = range(7)
-"""MiniGrid's actions."""
-STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
-"""The cell ahead, relative to the agent, by its direction: right, down, left, up."""
+from pipeline.tasks.doorkey.description import Scene, find_agent
+from pipeline.tasks.minigrid_numbers import (
+    BALL,
+    BOX,
+    DOOR,
+    DROP,
+    EMPTY,
+    FORWARD,
+    GOAL,
+    KEY,
+    LAVA,
+    LEFT,
+    PICK_UP,
+    RIGHT,
+    STEPS,
+    TOGGLE,
+    UNSEEN,
+    WALL,
+)
 
 TERMINATED = OptionStep(None, True)
 STUCK = OptionStep(None, False)  # the option can't go on, and hasn't terminated

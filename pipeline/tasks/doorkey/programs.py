@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.instructions import Description, Option, Plan, SoftInstruction, rename
-from pipeline.tasks.doorkey.guide import ACT, DROP_HELD, EXPLORE, GO_TO, IDLE, PICK_UP, TOGGLE
+from pipeline.tasks.doorkey.guide import ACT, DROP_HELD, EXPLORE, GO_TO, IDLE
 from pipeline.tasks.doorkey.vision import DESCRIPTION_IDS
 from pipeline.tasks.doorkey.worlds import COLORED, DIVERGED
+from pipeline.tasks.minigrid_numbers import PICK_UP, TOGGLE
 
 Canonical = Callable[[Description], tuple[Description, dict[str, str]]]
 Step = tuple[int, int]

@@ -14,9 +14,10 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.compiled import compiled
-from pipeline.tasks.doorkey.guide import DROP, FORWARD, IDLE, LEFT, PICK_UP, RIGHT, TOGGLE
+from pipeline.tasks.doorkey.guide import IDLE
 from pipeline.tasks.doorkey.vision import STEP, in_sight
-from pipeline.tasks.doorkey.worlds import DOOR, EMPTY, KEY, LAVA_CELL, NOWHERE, OTHER_KEY, WALL
+from pipeline.tasks.doorkey.worlds import NOWHERE, OTHER_KEY
+from pipeline.tasks.minigrid_numbers import DOOR, DROP, EMPTY, FORWARD, KEY, LAVA, LEFT, PICK_UP, RIGHT, TOGGLE, WALL
 from pipeline.tasks.outlook import OUT_OF_REACH, Outlook
 
 UNREACHED = 255
@@ -75,9 +76,9 @@ def solve(w, distances, queue):
         for direction in range(4):
             front = here + STEP[direction]
             kind = w.cells[front]
-            if kind != WALL and kind != DOOR and kind != LAVA_CELL:
+            if kind != WALL and kind != DOOR and kind != LAVA:
                 ahead[cell, direction] = _inner(front, rows)
-            if kind == DOOR and w.cells[here] != LAVA_CELL:
+            if kind == DOOR and w.cells[here] != LAVA:
                 for other in range(others if others == 1 else cells):
                     if others == 1 or other != cell:
                         state = ((cells * others + other) * cells + cell) * 4 + direction
@@ -140,7 +141,7 @@ def look_ahead(w, distances, after, effect, handles):
     effect[LEFT] = effect[RIGHT] = True
     after[LEFT] = _steps_left(w, here, (direction + 3) & 3, held, key, other, distances)
     after[RIGHT] = _steps_left(w, here, (direction + 1) & 3, held, key, other, distances)
-    if kind == LAVA_CELL:
+    if kind == LAVA:
         effect[FORWARD] = True
         after[FORWARD] = OUT_OF_REACH
     elif kind == EMPTY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.tasks.doorkey.description import COLOURS, DOOR, EMPTY, KEY, LAVA, NO_AGENT, UNSEEN, WALL
+from pipeline.tasks.minigrid_numbers import COLOURS, DOOR, EMPTY, KEY, LAVA, NO_AGENT, UNSEEN, WALL
 
 SIGNS = {UNSEEN: "··", EMPTY: "  ", WALL: "██", LAVA: "~~"}
 LETTERS = {DOOR: "D", KEY: "k"}

@@ -10,20 +10,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium import spaces
 
 from pipeline.instructions import Description, Grammar, Option, OptionSpec, SoftInstruction, with_colour_roles
-from pipeline.tasks.base import Batch, OptionStep, Space, Split, Task, TaskPrompt, split_of
+from pipeline.tasks.base import Batch, OptionStep, Task, TaskPrompt
 from pipeline.tasks.doorkey import options
-from pipeline.tasks.doorkey.description import COLOURS, Naming, Scene, read_scene
+from pipeline.tasks.doorkey.description import Naming, Scene, read_scene
+from pipeline.tasks.doorkey.observation import observation_space
 from pipeline.tasks.doorkey.sketch import LEGEND, sketch
+from pipeline.tasks.minigrid_numbers import ACTIONS, COLOURS, DONE
+from pipeline.tasks.spaces import Space
+from pipeline.tasks.splits import Split, split_of
 
 if TYPE_CHECKING:
     from pipeline.tasks.doorkey.environment import DoorKeyEnv, Layout
-
-ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
-"""MiniGrid's actions, by number."""
-OBJECT_NUMBERS = {"empty": 1, "wall": 2, "door": 4, "key": 5, "lava": 9}
-"""MiniGrid's numbers of the objects that occur."""
 
 
 class DoorKeyTask(Task):
@@ -36,7 +36,7 @@ class DoorKeyTask(Task):
     suite = "doorkey"
     held_out = "other worlds (rooms with their objects) than in training"
     space = Space("discrete", len(ACTIONS), ACTIONS)
-    idle = options.DONE
+    idle = DONE
     legend = LEGEND
 
     def __init__(self, name: str, horizon: int, naming: Naming, objects: tuple[str, ...], prompt: TaskPrompt) -> None:
@@ -46,7 +46,10 @@ class DoorKeyTask(Task):
         self.colours_matter = naming == "coloured"
         self.grammar = grammar(objects)
         self.prompt = prompt
-        self.cell_kinds = cell_kinds(self.colours_matter)
+
+    @cached_property
+    def observation_space(self) -> spaces.Dict:
+        return observation_space(self.colours_matter)
 
     def make_env(self, render_mode: str | None = None) -> DoorKeyEnv:
         """The reference environment; `render_mode` may be `rgb_array` or `human`."""
@@ -110,20 +113,7 @@ class DoorKeyTask(Task):
         """The compiled engine; `pipeline.tasks.reference_batch` does the same with reference environments."""
         from pipeline.tasks.doorkey.engine import DoorKeyBatch
 
-        return DoorKeyBatch(self, size, seed, instructions, split)
-
-
-def cell_kinds(colours_matter: bool) -> np.ndarray:
-    """uint8[11 objects, 6 colours], see `Task.cell_kinds`: empty, wall, door, key, and last what is not to be touched.
-
-    The last kind is lava, or the key of the wrong colour where colours matter.
-    """
-    kinds = np.zeros((11, 6), np.uint8)
-    for kind, thing in enumerate(("empty", "wall", "door", "key", "lava"), 1):
-        kinds[OBJECT_NUMBERS[thing]] = kind
-    if colours_matter:
-        kinds[OBJECT_NUMBERS["key"], COLOURS.index("red")] = kinds[OBJECT_NUMBERS["lava"], 0]
-    return kinds
+        return DoorKeyBatch(self, self.canonical, size, seed, instructions, split)
 
 
 def grammar(objects: tuple[str, ...]) -> Grammar:

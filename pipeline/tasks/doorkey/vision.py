@@ -11,24 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.compiled import compiled
-from pipeline.tasks.doorkey.worlds import (
-    DOOR,
-    EMPTY,
-    GREY,
-    KEY,
-    LAVA_CELL,
-    NOWHERE,
-    OPEN_DOOR,
-    OTHER_KEY,
-    RED,
-    UNSEEN,
-    WALL,
-)
+from pipeline.tasks.doorkey.worlds import NOWHERE, OPEN_DOOR, OTHER_KEY
+from pipeline.tasks.minigrid_numbers import DOOR, EMPTY, GREY, KEY, LAVA, LOCKED, NO_AGENT, RED, STEPS, UNSEEN, WALL
 
-STEP = np.array([10, 1, -10, -1])
+STEP = np.array([10 * x + y for x, y in STEPS])
 """Change of the cell number by one step in each direction."""
-NOT_HERE = 4
-"""The fourth channel of the map where the agent is not."""
 
 
 BOARD_BIT = np.array(
@@ -54,7 +41,7 @@ def show(w, cell):
         colour = GREY
     elif kind == DOOR:
         colour = w.colour
-        state = 2  # locked: an episode ends when its door opens
+        state = LOCKED  # an episode ends when its door opens
     elif kind == OPEN_DOOR:
         kind_shown = DOOR
         colour = w.colour
@@ -68,7 +55,7 @@ def show(w, cell):
     w.shown[cell, 2] = state
     bit = BOARD_BIT[cell]
     w.empty = (w.empty | bit) if kind == EMPTY else (w.empty & ~bit)
-    walkable = kind == EMPTY or kind == LAVA_CELL
+    walkable = kind == EMPTY or kind == LAVA
     w.walkable = (w.walkable | bit) if walkable else (w.walkable & ~bit)
 
 
@@ -128,7 +115,7 @@ def first_look(w):
         w.shown[cell, 0] = UNSEEN
         w.shown[cell, 1] = 0
         w.shown[cell, 2] = 0
-        w.shown[cell, 3] = NOT_HERE
+        w.shown[cell, 3] = NO_AGENT
     look(w)
     show_agent(w)
 

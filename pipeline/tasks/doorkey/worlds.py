@@ -10,17 +10,16 @@ import numpy as np
 
 from pipeline.compiled import compiled
 from pipeline.tasks.doorkey.generator import U, integers, seed_generator
+from pipeline.tasks.minigrid_numbers import BLUE, COLOURS, DOOR, EMPTY, KEY, LAVA, WALL
 
-SIMPLE, LAVA, COLORED, DIVERGED = range(4)
-KINDS = {"SimpleDoorKey": SIMPLE, "LavaDoorKey": LAVA, "ColoredDoorKey": COLORED, "DivergedDoorKey": DIVERGED}
+SIMPLE, WITH_LAVA, COLORED, DIVERGED = range(4)
+KINDS = {"SimpleDoorKey": SIMPLE, "LavaDoorKey": WITH_LAVA, "ColoredDoorKey": COLORED, "DivergedDoorKey": DIVERGED}
 
-UNSEEN, EMPTY, WALL, DOOR, KEY, LAVA_CELL = 0, 1, 2, 4, 5, 9
-"""MiniGrid's object indices; `KEY` is the key that fits."""
 OTHER_KEY, OPEN_DOOR = 6, 7
-"""The red key of ColoredDoorKey and a door that was opened: cell kinds of this engine only, shown as key and door."""
+"""The red key of ColoredDoorKey and a door that was opened: cell kinds of this engine only, shown as key and door.
+`KEY` is the key that fits."""
 
-GREY, RED, BLUE = 5, 0, 2
-SORTED_COLOURS = (2, 1, 5, 3, 0, 4)
+SORTED_COLOURS = tuple(COLOURS.index(name) for name in sorted(COLOURS))
 """MiniGrid's colour index of each colour name in alphabetical order."""
 
 NOWHERE = -1
@@ -53,7 +52,7 @@ WORLD = np.dtype(
 
 @compiled
 def mix64(value):
-    """splitmix64 of a uint64 (the compiled twin of the hash in `tasks.base`)."""
+    """splitmix64 of a uint64 (the compiled twin of the hash in `tasks.splits`)."""
     z = value + U(0x9E3779B97F4A7C15)
     z = (z ^ (z >> U(30))) * U(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> U(27))) * U(0x94D049BB133111EB)
@@ -128,9 +127,9 @@ def draw_layout(w, kind, seed, rng, pool):
         direction = integers(rng, 0, 4)
         key = _draw_place(rng, cells, 0, 0, width, height, agent, front if kind == COLORED else NOWHERE)
         cells[key] = KEY
-        if kind == LAVA or kind == COLORED:
+        if kind == WITH_LAVA or kind == COLORED:
             other = _draw_place(rng, cells, 0, 0, width, height, agent, front)
-            cells[other] = LAVA_CELL if kind == LAVA else OTHER_KEY
+            cells[other] = LAVA if kind == WITH_LAVA else OTHER_KEY
     code = np.int64(width)
     code = code * 11 + height
     code = code * 100 + first

@@ -1,0 +1,59 @@
+"""What an agent does and sees: action spaces, and the observation spaces that say what their numbers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from pipeline.tasks.minigrid_numbers import COLOURS, LOCKED, NO_AGENT, OBJECTS
+
+
+@dataclass(frozen=True)
+class Space:
+    """The action space of one agent.
+
+    kind      `discrete`: actions are integers 0..size-1; `continuous`: vectors of `size` floats
+    names     one name per action (discrete) or per dimension (continuous)
+    low/high  bounds of a continuous action
+    """
+
+    kind: Literal["discrete", "continuous"]
+    size: int
+    names: tuple[str, ...]
+    low: float = -1.0
+    high: float = 1.0
+
+    @property
+    def teacher_shape(self) -> tuple[int, ...]:
+        """Shape of one row of teacher labels: probabilities [size], or mean and standard deviation [2, size]."""
+        return (self.size,) if self.kind == "discrete" else (2, self.size)
+
+
+class CellMap(spaces.Box):
+    """A MiniGrid map as an agent remembers it: uint8[width, height, 4], indexed [x, y].
+
+    The channels are MiniGrid's object, colour and state index of each cell, and the agent's direction at its cell
+    (NO_AGENT elsewhere).
+
+    kinds  uint8[objects, colours]: which kind of cell each is to a student, 1 and up, or 0 for nothing
+    """
+
+    def __init__(self, width: int, height: int, kinds: np.ndarray) -> None:
+        """Raises ValueError for kinds of another shape or type."""
+        if kinds.shape != (len(OBJECTS), len(COLOURS)) or kinds.dtype != np.uint8:
+            wanted = f"uint8[{len(OBJECTS)}, {len(COLOURS)}]"
+            raise ValueError(f"the kinds of a map's cells are {wanted}, got {kinds.dtype}{list(kinds.shape)}")
+        highest = np.array([len(OBJECTS) - 1, len(COLOURS) - 1, LOCKED, NO_AGENT], np.uint8)
+        super().__init__(0, np.broadcast_to(highest, (width, height, 4)), dtype=np.uint8)
+        self.kinds = kinds
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, CellMap) and super().__eq__(other) and np.array_equal(self.kinds, other.kinds)
+
+
+def keyed(space: spaces.Space[Any]) -> spaces.Dict:
+    """An observation space with a key for each array: one that is no Dict becomes `{"observation": space}`."""
+    return space if isinstance(space, spaces.Dict) else spaces.Dict({"observation": space})
