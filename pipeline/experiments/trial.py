@@ -105,7 +105,7 @@ def _key(trial: Trial, taught: Run, final: Run) -> str:
             "taught": identity(taught),
             "final": identity(final),
             "evaluate": trial.params.evaluate.model_dump(),
-            "sources": sources_digest(get_task(trial.task), "evaluation.py"),
+            "sources": sources_digest(get_task(trial.task), get_method(trial.variant.method), more=("evaluation.py",)),
         }
     )
 

@@ -23,14 +23,21 @@ def seen_space(task: Task) -> spaces.Dict:
 
 def network_for(task: Task, train: Train) -> Network:
     """The network that params ask for. Raises ParamsError if it doesn't fit the task, naming those that do."""
+    kind: type[Network] = NETWORKS.get(network_name(task, train))
+    return kind(seen_space(task))
+
+
+def network_name(task: Task, train: Train) -> str:
+    """The name of that network, also where params say `auto`. Raises ParamsError likewise."""
     seen = seen_space(task)
-    kinds: dict[str, type[Network]] = {name: NETWORKS.get(name) for name in NETWORKS.names()}
-    fitting = [name for name, kind in kinds.items() if kind.misfit(seen) is None]
-    name = fitting[0] if train.network == AUTO and fitting else train.network
-    if name in fitting:
-        return kinds[name](seen)
+    misfits = {name: NETWORKS.get(name).misfit(seen) for name in NETWORKS.names()}
+    fitting = [name for name, misfit in misfits.items() if misfit is None]
+    if train.network in fitting:
+        return train.network
+    if train.network == AUTO and fitting:
+        return fitting[0]
     shows = ", ".join(f"{key} {part.dtype}{list(part.shape or ())}" for key, part in seen.items())
-    why = "" if name == AUTO else f"{name!r} is not for {kinds[name].misfit(seen)}; "
+    why = "" if train.network == AUTO else f"{train.network!r} is not for {misfits[train.network]}; "
     which = f"those that fit: {', '.join(fitting)}" if fitting else "no network fits it"
     raise ParamsError(f"train.network: {task.name} shows {shows}; {why}{which}")
 

@@ -20,7 +20,7 @@ from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule, Train
 from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import Learner, Phase
-from pipeline.student.make import make_student
+from pipeline.student.make import make_student, network_for, network_name
 from pipeline.student.methods.method import get_method
 from pipeline.student.saved import (
     CONFIG,
@@ -177,6 +177,7 @@ def _make_learner(run: Run, schedule: Schedule) -> Learner:
 
 def identity(run: Run) -> dict[str, Any]:
     """Everything but what it starts from that decides the run's numbers: code, settings, labels."""
+    task = get_task(run.task)
     labels = None
     if run.labels is not None:
         labels = [
@@ -184,7 +185,7 @@ def identity(run: Run) -> dict[str, Any]:
             for state_id, label in sorted(run.labels.items())
         ]
     return {
-        "sources": sources_digest(get_task(run.task)),
+        "sources": sources_digest(task, get_method(run.method), network_for(task, run.train)),
         "task": run.task,
         "method": run.method,
         "phase": run.phase,
@@ -211,6 +212,7 @@ def _config(run: Run, parameters: int) -> dict[str, Any]:
         "parameters": parameters,
         "schedule": run.schedule_name,
         **run.train.model_dump(exclude={"schedule", "checkpoint_s"}),
+        "network": network_name(get_task(run.task), run.train),
         "settings": run.schedule.model_dump(),
         "version": __version__,
         "numpy": np.__version__,

@@ -1,7 +1,7 @@
 """A hash of the code that decides a student's numbers: a checkpoint or trial that other code made is never taken up.
 
 Comments, docstrings and layout change nothing. Besides this project's students and tasks it covers the modules of a
-task of a user's own, and the versions of the libraries that do the arithmetic.
+task, method or network of a user's own, and the versions of the libraries that do the arithmetic.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.tasks.base import Task
-
 PACKAGE = Path(__file__).parents[1]
 PARTS = ("student", "tasks", "instructions.py", "compiled.py")
 LIBRARIES = ("gymnasium", "minigrid", "numba", "numpy", "torch")
 
 
-def sources_digest(task: Task, *more: str) -> str:
-    """sha256 (64 hex digits) over the code that trains students of a task.
+def sources_digest(*owners: object, more: tuple[str, ...] = ()) -> str:
+    """sha256 (64 hex digits) over the code that trains a student.
 
-    more  further files or folders of this package (`evaluation.py`) that matter to the caller
+    owners  what may be a user's own: the task, the method, the network
+    more    further files or folders of this package (`evaluation.py`) that matter to the caller
     """
-    return _digest(PACKAGE, (*PARTS, *more), tuple(sorted(_own_modules(task))))
+    others = {file for owner in owners for file in _own_modules(owner)}
+    return _digest(PACKAGE, (*PARTS, *more), tuple(sorted(others)))
 
 
 @cache
@@ -61,10 +61,13 @@ def _python_files(places: Iterable[Path]) -> list[Path]:
     return [file for place in places for file in (place.rglob("*.py") if place.is_dir() else [place])]
 
 
-def _own_modules(task: Task) -> set[Path]:
-    """The files of the task's classes that are outside this package, each with its neighbours if it is in a package."""
+def _own_modules(owner: object) -> set[Path]:
+    """The files of an object's classes that are outside this package, each with its neighbours if it is in a package.
+
+    Those of installed libraries are not: their versions count.
+    """
     files: set[Path] = set()
-    for kind in type(task).__mro__:
+    for kind in type(owner).__mro__:
         module = inspect.getmodule(kind)
         where = Path(getattr(module, "__file__", None) or PACKAGE)
         if where.suffix == ".py" and PACKAGE not in where.parents and kind.__module__ not in ("abc", "builtins"):

@@ -57,11 +57,11 @@ def test_words_change_nothing(package):
 
 def test_what_a_caller_adds(package):
     task = get_task("SimpleDoorKey")
-    before = sources_digest(task, "evaluation.py")
+    before = sources_digest(task, more=("evaluation.py",))
     assert before != sources_digest(task)
     change(package / "evaluation.py", "argmax(-1)", "argmin(-1)")
     sources._digest.cache_clear()
-    assert sources_digest(task, "evaluation.py") != before
+    assert sources_digest(task, more=("evaluation.py",)) != before
 
 
 @pytest.mark.parametrize("layout", ["own_task.py", "own_package/own_task.py"])
