@@ -15,8 +15,8 @@ from pipeline.tasks.minigrid_numbers import DONE, DOOR, DROP, FORWARD, KEY, LEFT
 IDLE = DONE
 TERMINATED = -1
 
-EXPLORE, GO_TO, DROP_HELD, ACT = range(4)
-"""What is left of an option once its description is known: see `programs`."""
+EXPLORE, DROP_HELD, GO_TO, ACT = 0, 1, 2, 6
+"""What is left of an option once its description is known: a walk (GO_TO + an object's number), or ACT + an action."""
 
 NONE = U(0)
 NOT_FIRST_ROW = U(0xFEFEFEFEFEFEFEFE)
@@ -160,53 +160,38 @@ def explore(w):
     return TERMINATED
 
 
-UNKNOWN = -2
+@compiled
+def _walk(w, step):
+    """The action of an option that walks: EXPLORE, DROP_HELD, or GO_TO + the object's number."""
+    if step == EXPLORE:
+        return explore(w)
+    if step == DROP_HELD:
+        return drop_held(w)
+    return go_to(w, w.place[step - GO_TO])
 
 
 @compiled
 def teach(w, number, programs, shares, counts, policies, i):
     """Fill policies[i] (float32[7]) with Eq. 1 for a world whose description id is `number`; False if unlabelled.
 
-    programs int8[ids, plans, length, 2], shares float32[ids, plans], counts int32[ids]: see `programs.Programs`.
+    programs int8[ids, plans, length], shares float32[ids, plans], counts int32[ids]: see `programs.Programs`.
     """
     for action in range(policies.shape[1]):
         policies[i, action] = 0
     if counts[number] < 0:
         return False
-    exploring = UNKNOWN  # options that several plans share are worked out once
-    key_way, other_way, door_way, second_way = UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
-    dropping = UNKNOWN
+    found = 0  # walks that several plans share are worked out once: four bits each, the action + 2, or 0
     for plan in range(counts[number]):
         action = IDLE
         for k in range(programs.shape[2]):
-            operation = programs[number, plan, k, 0]
-            argument = programs[number, plan, k, 1]
-            if operation == ACT:
-                action = argument
-            elif operation == EXPLORE:
-                if exploring == UNKNOWN:
-                    exploring = explore(w)
-                action = exploring
-            elif operation == DROP_HELD:
-                if dropping == UNKNOWN:
-                    dropping = drop_held(w)
-                action = dropping
-            elif argument == 0:
-                if key_way == UNKNOWN:
-                    key_way = go_to(w, w.place[0])
-                action = key_way
-            elif argument == 1:
-                if other_way == UNKNOWN:
-                    other_way = go_to(w, w.place[1])
-                action = other_way
-            elif argument == 2:
-                if door_way == UNKNOWN:
-                    door_way = go_to(w, w.place[2])
-                action = door_way
-            else:
-                if second_way == UNKNOWN:
-                    second_way = go_to(w, w.place[3])
-                action = second_way
+            step = int(programs[number, plan, k])
+            if step >= ACT:
+                action = step - ACT
+                break
+            action = (found >> (4 * step) & 15) - 2
+            if action == -2:
+                action = _walk(w, step)
+                found |= (action + 2) << (4 * step)
             if action != TERMINATED:
                 break
         policies[i, action] += shares[number, plan]
@@ -217,20 +202,12 @@ def teach(w, number, programs, shares, counts, policies, i):
 def follow_all(w, steps, policies):
     """Fill policies (float32[options, 7]) with each option's own policy, zero where it idles or has terminated.
 
-    steps int8[options, 2]: operation and argument of each in a world so described; see `programs.compile_options`.
+    steps int8[options]: what each comes down to in a world so described; see `programs.compile_options`.
     """
     for k in range(steps.shape[0]):
         for j in range(policies.shape[1]):
             policies[k, j] = 0
-        operation = steps[k, 0]
-        argument = steps[k, 1]
-        if operation == ACT:
-            action = argument
-        elif operation == EXPLORE:
-            action = explore(w)
-        elif operation == DROP_HELD:
-            action = drop_held(w)
-        else:
-            action = go_to(w, w.place[argument])
+        step = int(steps[k])
+        action = step - ACT if step >= ACT else _walk(w, step)
         if action != TERMINATED and action != IDLE:
             policies[k, action] = 1

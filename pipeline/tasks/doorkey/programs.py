@@ -19,7 +19,6 @@ from pipeline.tasks.doorkey.worlds import COLORED, DIVERGED
 from pipeline.tasks.minigrid_numbers import PICK_UP, TOGGLE
 
 Canonical = Callable[[Description], tuple[Description, dict[str, str]]]
-Step = tuple[int, int]
 
 KEY_SLOT, OTHER_KEY_SLOT, DOOR_SLOT, SECOND_DOOR_SLOT = range(4)
 LONGEST_PLAN = 16
@@ -30,9 +29,9 @@ LONGEST_PLAN = 16
 class Programs:
     """Programs of all description ids, for `guide.teach`.
 
-    steps   int8[48, plans, length, 2]  operation and argument; the last one acts
-    shares  float32[48, plans]          probability of each
-    counts  int32[48]                   plans of each id, -1 where the description has no label
+    steps   int8[48, plans, length]  walks that may terminate, and a last step that acts (see `guide.ACT`)
+    shares  float32[48, plans]       probability of each
+    counts  int32[48]                plans of each id, -1 where the description has no label
     """
 
     steps: np.ndarray
@@ -72,23 +71,22 @@ def compile_programs(
     instructions: Mapping[str, SoftInstruction] | None,
 ) -> Programs:
     """The programs of every description id; without instructions, all are unlabelled."""
-    merged: list[dict[tuple[Step, ...], float] | None] = []
+    merged: list[dict[tuple[int, ...], float] | None] = []
     for description, numbers in zip(descriptions, slots, strict=True):
         instruction = (instructions or {}).get(description.state_id)
         if instruction is None:
             merged.append(None)
             continue
-        programs: dict[tuple[Step, ...], float] = {}
+        programs: dict[tuple[int, ...], float] = {}
         if instruction.residual > 0:
-            programs[((ACT, IDLE),)] = instruction.residual
+            programs[(ACT + IDLE,)] = instruction.residual
         for share in instruction.shares:
             steps = _settle(share.plan, description, numbers)
             programs[steps] = programs.get(steps, 0.0) + share.prob
         merged.append(programs)
     plans = max([len(p) for p in merged if p] or [1])
     length = max([len(steps) for p in merged if p for steps in p] or [1])
-    array = np.zeros((DESCRIPTION_IDS, plans, length, 2), np.int8)
-    array[..., 0], array[..., 1] = ACT, IDLE
+    array = np.full((DESCRIPTION_IDS, plans, length), ACT + IDLE, np.int8)
     shares = np.zeros((DESCRIPTION_IDS, plans), np.float32)
     counts = np.full(DESCRIPTION_IDS, -1, np.int32)
     for number, found in enumerate(merged):
@@ -104,44 +102,45 @@ def compile_programs(
 def compile_options(
     descriptions: Sequence[Description], slots: list[dict[str, int]], options: Sequence[Option]
 ) -> np.ndarray:
-    """int8[48, options, 2]: each option's operation and argument for every description id, for `guide.follow_all`."""
-    steps = np.zeros((DESCRIPTION_IDS, len(options), 2), np.int8)
+    """int8[48, options]: what each option comes down to for every description id, for `guide.follow_all`."""
+    steps = np.full((DESCRIPTION_IDS, len(options)), ACT + IDLE, np.int8)
     for number, (description, numbers) in enumerate(zip(descriptions, slots, strict=True)):
         for k, option in enumerate(options):
-            steps[number, k] = _settle_option(option, description, numbers) or (ACT, IDLE)
+            step = _settle_option(option, description, numbers)
+            steps[number, k] = ACT + IDLE if step is None else step
     return steps
 
 
-def _settle(plan: Plan, description: Description, slots: Mapping[str, int]) -> tuple[Step, ...]:
+def _settle(plan: Plan, description: Description, slots: Mapping[str, int]) -> tuple[int, ...]:
     """What a plan comes down to in states so described: steps that may terminate, and a last one that acts."""
-    steps: list[Step] = []
+    steps: list[int] = []
     for option in plan.options[:LONGEST_PLAN]:
         step = _settle_option(option, description, slots)
         if step is None:
             continue
         steps.append(step)
-        if step[0] in (ACT, DROP_HELD):
+        if step >= ACT or step == DROP_HELD:
             return tuple(steps)
-    return (*steps, (ACT, IDLE))
+    return (*steps, ACT + IDLE)
 
 
-def _settle_option(option: Option, description: Description, slots: Mapping[str, int]) -> Step | None:
-    """One option's operation and argument, None if it has terminated in all states so described (paper A.4)."""
+def _settle_option(option: Option, description: Description, slots: Mapping[str, int]) -> int | None:
+    """What an option comes down to, None if it has terminated in all states so described (paper A.4)."""
     if option.name == "explore":
-        return EXPLORE, 0
+        return EXPLORE
     (thing,) = option.args
     held = thing == description.holds
     seen = thing in description.sees
     if option.name == "drop":
-        return (DROP_HELD, 0) if held else None
+        return DROP_HELD if held else None
     if option.name in ("go to", "pick up") and held:
         return None
     if not seen:
-        return ACT, IDLE
+        return ACT + IDLE
     if option.name == "go to":
-        return GO_TO, slots[thing]
+        return GO_TO + slots[thing]
     if option.name == "pick up":
-        return (DROP_HELD, 0) if description.holds else (ACT, PICK_UP)
+        return DROP_HELD if description.holds else ACT + PICK_UP
     if option.name == "open":
-        return ACT, TOGGLE
+        return ACT + TOGGLE
     raise ValueError(f"DoorKey has no option {option.name!r}")
