@@ -10,6 +10,7 @@ from pipeline.params import ParamsError, Train
 from pipeline.student import convolutional, egocentric
 from pipeline.student.make import make_student
 from pipeline.student.network import EgocentricNetwork, MapNetwork, RecurrentNetwork, make_network
+from pipeline.student.torch_student import TorchStudent
 from pipeline.tasks.base import get_task
 
 TASK = get_task("ColoredDoorKey")
@@ -143,6 +144,12 @@ def test_turning_the_world_changes_no_token():
     moved = turned.copy()
     moved[..., 3] = np.where(turned[..., 3] < 4, (turned[..., 3] + 1) % 4, 4)
     assert tokens_of(moved) != tokens_of(maps)
+
+
+def test_a_network_is_on_its_device():
+    """`meta` is a device that all machines have; nothing can be worked out on it."""
+    model = TorchStudent("map", None, "meta", np.random.default_rng(0))._model
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
 
 
 def test_what_students_there_are():
