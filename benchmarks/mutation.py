@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ sys.path.pop(0)  # this folder, whose `profile` would hide Python's own
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import coverage
+import psutil
 
 from benchmarks.measure import ROOT
 from benchmarks.mutants import Mutation, find, optional_arguments
@@ -92,11 +94,19 @@ class Copy:
         finally:
             path.write_text(source)
             os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # numba looks at it
+            self._end_leftovers()
             for folder in set(self._machine_code()) - compiled:
                 shutil.rmtree(folder)
         failed = [line.split(" - ")[0] for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
         by = "took too long" if code == -1 else failed[0] if failed else f"exit code {code}" if code else ""
         return {"noticed": code != 0, "by": by, "tests": list(tests), "seconds": round(time.monotonic() - begun, 1)}
+
+    def _end_leftovers(self) -> None:
+        """End what a broken program left running in the copy, such as a cluster that was told nothing."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if Path(process.cwd()).is_relative_to(self.folder):
+                    process.kill()
 
     def cover(self, test: str) -> dict[str, Any]:
         """What a test file covers; SystemExit if it fails with no change at all."""

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import stages.collect
 from cli import app
+from pipeline.fan_out import Interrupted
 
 STAGES = ("collect", "label", "train", "finetune", "evaluate", "report")
 SLOW = ("torch", "dvc", "datasets", "numba", "numpy", "pyarrow", "matplotlib", "pydantic", "minigrid")
@@ -157,9 +158,10 @@ def test_a_fault_of_this_program_keeps_its_traceback(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("folder")
-def test_ctrl_c_is_one_word(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ended", [KeyboardInterrupt("stopped"), Interrupted("stopped")])
+def test_ctrl_c_is_one_word(monkeypatch: pytest.MonkeyPatch, ended: BaseException) -> None:
     def interrupted(*_: Any) -> None:
-        raise KeyboardInterrupt
+        raise ended
 
     monkeypatch.setattr(stages.collect, "collect", interrupted)
     result = run("collect", "--task", TASK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import subprocess
 import sys
@@ -78,6 +79,19 @@ def test_what_a_living_writer_has_begun_stays(tmp_path: Path) -> None:
         assert process.returncode == 0
     assert path.read_bytes() == b"whole"
     assert names(tmp_path) == ["first", "second"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a failing power supply would leave an empty file under its name."""
+    synced: list[int] = []
+
+    def fsync(number: int) -> None:
+        assert not (tmp_path / "file").exists()
+        synced.append(os.fstat(number).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_bytes(tmp_path / "file", b"whole")
+    assert synced == [5]
 
 
 def test_files_of_others_that_look_alike_stay(tmp_path: Path) -> None:

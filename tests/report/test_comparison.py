@@ -124,5 +124,8 @@ def test_table_rows_and_metrics_say_the_same() -> None:
         for method in ("llm4teach", "llm")
     ]
     assert [(measure, *each) for measure, means in metrics(rows).items() for each in means.items()] == found
+    for name, mine in zip(("llm", "llm4teach"), summaries, strict=True):
+        expected = (mine.episode_return.mean, mine.episode_return.low, mine.episode_return.high)
+        assert (flat[name]["return"], flat[name]["return_low"], flat[name]["return_high"]) == expected
     assert flat["rl"]["success"] == ""
     assert flat["rl"]["paper_success"] == 0.101

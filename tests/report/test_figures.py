@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from synthetic import write_student
 
 from pipeline.report.curves import Curve, find_curves
-from pipeline.report.figures import amount, learning_curves, teacher_leaves
+from pipeline.report.figures import LIGHT, amount, learning_curves, teacher_leaves, teacher_share
 
 
 def leaving(seed: int, iteration: int) -> Curve:
@@ -24,6 +26,21 @@ def test_the_teacher_leaves_where_it_leaves_the_median_student() -> None:
     assert teacher_leaves(curves, "seconds") == 2
     assert teacher_leaves([*curves, leaving(3, 10)], "env_steps") == 400  # one whose teacher stays has no say
     assert teacher_leaves([leaving(0, 10)], "env_steps") is None
+
+
+@pytest.mark.parametrize("leaves", [40, 120])
+def test_figures_say_where_the_teacher_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: int) -> None:
+    write_student(tmp_path, "T", "llm4teach", 0, iterations=120, leaves=leaves)
+    curves = find_curves(tmp_path / "students/T/llm4teach")
+    drawn: list[Any] = []
+    monkeypatch.setattr("pipeline.report.figures.save", lambda _folder, _name, draw, *_: drawn.append(draw))
+    learning_curves(tmp_path, "T", "env_steps", {"llm4teach": curves})
+    teacher_share(tmp_path, "T", curves)
+    for draw in drawn:
+        figure = Figure()
+        draw(figure, LIGHT)
+        said = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert said == (["teacher leaves"] if leaves < 120 else [])
 
 
 @pytest.mark.parametrize(

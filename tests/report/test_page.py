@@ -18,7 +18,10 @@ import pytest
 from PIL import Image
 from synthetic import HOSTILE, params, write_evaluation, write_labels, write_student
 
+from pipeline.report.labels import LabelReport
+from pipeline.report.page import what_was_run
 from pipeline.report.published_results import published_results
+from pipeline.report.task_report import TaskReport
 from pipeline.tables import TableError
 from stages.report import report
 
@@ -116,6 +119,15 @@ def test_the_page_says_what_was_run_and_how_it_went(page_path: Path) -> None:
     assert all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
     ids = set(page.values("id"))
     assert all(target[1:] in ids for target in page.values("href") if target.startswith("#"))
+
+
+def test_models_are_named_once_and_in_order() -> None:
+    tasks = []
+    for model in "gecdafbg":
+        labels = LabelReport("T", (), 1, "openai", f"model {model}", "sample", None, None, 0.0, ())
+        tasks.append(TaskReport("T", [], labels=labels))
+    models = ", ".join(f"model {letter}" for letter in "abcdefg")
+    assert f"“openai” (model: {models})." in what_was_run(params(), tasks)
 
 
 def test_the_files_beside_the_page(page_path: Path) -> None:

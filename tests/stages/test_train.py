@@ -69,6 +69,11 @@ def test_a_student_and_its_curve_are_written(tmp_path: Path) -> None:
     assert json.loads((folder / "unlabelled.json").read_text()) == {}
 
 
+def test_progress_ends_with_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taught(tmp_path, "rl")
+    assert capsys.readouterr().err.endswith(f"train {TASK} rl: 100%\n")
+
+
 def test_tensorboard_finds_the_run_as_the_papers_release_has_it(tmp_path: Path) -> None:
     folder = taught(tmp_path)
     log = tmp_path / "log/ppo-llm4teach/simpledoorkey/seed0"

@@ -14,6 +14,8 @@ from pipeline.student.make import make_student, network_for
 from pipeline.student.networks.egocentric import Egocentric, encode, window_places
 from pipeline.student.networks.map import CELL, Map
 from pipeline.student.networks.modules import RecurrentActorCritic
+from pipeline.student.policies import Categorical
+from pipeline.student.torch_student import TorchStudent
 from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")
@@ -152,6 +154,12 @@ def test_turning_the_world_changes_no_token():
     moved = turned.copy()
     moved[..., 3] = np.where(turned[..., 3] < 4, (turned[..., 3] + 1) % 4, 4)
     assert tokens_of(moved) != tokens_of(maps)
+
+
+def test_a_network_is_on_its_device():
+    """`meta` is a device that all machines have; nothing can be worked out on it."""
+    one = TorchStudent(Map(TASK.observation_space), Categorical(ACTIONS), None, "meta", np.random.default_rng(0))
+    assert {parameter.device.type for parameter in one._model.parameters()} == {"meta"}
 
 
 def test_what_students_there_are():

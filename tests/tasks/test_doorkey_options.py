@@ -97,6 +97,7 @@ def test_drop_keeps_clear_of_doors():
     assert do("drop <key>", ">.D", ".", holds="k") == RIGHT
     assert do("drop <key>", ">..D", holds="k") == DROP
     assert do("drop <key>", ".>.O", "....", holds="k") == RIGHT  # next to an open door is no better
+    assert do("drop <key>", ".D", ">.", ".", holds="k") == RIGHT  # a door at the map's edge, above what is ahead
 
 
 def test_open():

@@ -54,7 +54,10 @@ def test_odd_usage_is_no_usage(usage: Any) -> None:
     assert (reply.tokens_in, reply.tokens_out) == (None, None)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "<html>", body(choices=[]), body(choices=None), "{}"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", "<html>", body(choices=[]), body(choices=None), "{}", '{"error": null}', '{"error": ""}'],
+)
 def test_malformed_bodies_are_failures_that_may_pass(content: str) -> None:
     with pytest.raises(CallFailed, match="malformed") as failure:
         read_body(content)

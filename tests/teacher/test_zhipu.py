@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from teacher_fakes import label_all, lamp_states, settings, write_lamp_labels
+from teacher_fakes import LampTask, label_all, lamp_states, settings, write_lamp_labels
 
 from pipeline.params import ParamsError
 from pipeline.teacher.errors import LabellingStopped, TeacherError
 from pipeline.teacher.providers.zhipu import effective
+from pipeline.teacher.teacher import estimate
 
 pytestmark = pytest.mark.usefixtures("quick")
 STATES = lamp_states(4)
@@ -38,6 +39,11 @@ def test_every_answer_is_a_call_of_its_own(serve: Any, labels: Path, tmp_path: P
     assert json.loads(rows[0]["params_requested"])["temperature"] == 1.0
     assert json.loads(rows[0]["params_effective"])["temperature"] == 0.99
     assert json.loads(rows[0]["params_effective"])["top_p"] == 0.99
+
+
+def test_an_estimate_counts_a_call_per_answer(tmp_path: Path) -> None:
+    assert estimate(LampTask(), STATES, glm("http://unused/v1"), tmp_path).requests == 40
+    assert estimate(LampTask(), STATES, settings("http://unused/v1"), tmp_path).requests == 4
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "reset", "malformed", "error-200"])
