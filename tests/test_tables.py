@@ -33,7 +33,7 @@ from pipeline.tables import (
     write_table,
 )
 from pipeline.tasks.base import BUILT_IN, get_task
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 
 KEY = Description(("key",))
 GO, EXPLORE = Plan((Option("go to", ("key",)), Option("pick up", ("key",)))), Plan((Option("explore"),))

@@ -12,7 +12,7 @@ from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.params import Label
 from pipeline.tables import LABELS, write_table
 from pipeline.tasks.base import Space, Task, TaskPrompt
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
 
