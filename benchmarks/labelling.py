@@ -30,7 +30,7 @@ from pipeline.params import Label
 from pipeline.tables import LABELS, RESPONSES, STATES, write_table
 from pipeline.tasks.base import Task, TaskPrompt
 from pipeline.tasks.spaces import Space
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 from pipeline.teacher.states import State, read_states
 
 THINGS = tuple(f"lamp{number}" for number in range(1, 18))
@@ -108,19 +108,16 @@ def settings(url: str, at_once: int, samples: int) -> Label:
 
 def throughput(requests: int, at_once: int, latency_ms: float, samples: int) -> dict[str, Any]:
     """One labelling, one request per state."""
-    from pipeline.teacher.ledger import Ledger
-    from pipeline.teacher.online import ask_online
-    from pipeline.teacher.teacher import ledger_path, make_method
+    from pipeline.teacher.teacher import ask
 
     with tempfile.TemporaryDirectory() as name:
         root, asked, task = Path(name), states(requests), LampTask()
         write_labels(root / "labels.parquet", asked)
         with served(root / "labels.parquet", latency_ms, at_once) as (url, server):
             chosen = settings(url, at_once, samples)
-            method, ledger = make_method(task, chosen, root), Ledger(ledger_path(root))
-            ask_online(task, asked[:1], chosen, method, ledger)  # imports and first connection are no throughput
+            ask(task, asked[:1], chosen, root)  # imports and first connection are no throughput
             begun, own, its = time.perf_counter(), time.process_time(), cpu_seconds(server)
-            ask_online(task, asked, chosen, method, ledger)
+            ask(task, asked, chosen, root)
             wall = time.perf_counter() - begun
             own, its = time.process_time() - own, cpu_seconds(server) - its
     limit = at_once / latency_ms * 1000

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.fan_out import cores
 from pipeline.instructions import SoftInstruction
 from pipeline.tables import read_instructions
-from pipeline.teacher.published import published_folder
+from pipeline.teacher.providers.published import published_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ("SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey")

@@ -37,7 +37,7 @@ from benchmarks.measure import ROOT
 from benchmarks.mutants import Mutation, find, optional_arguments
 
 KEPT = ROOT / ".mutation"
-SHOWS_PROGRESS = ("pipeline/teacher/progress.py", "pipeline/fan_out/view.py")
+SHOWS_PROGRESS = ("pipeline/teacher/asking/progress.py", "pipeline/fan_out/view.py")
 COMPILES = "from pipeline.compiled import"
 COMPILING_S = 120
 """The most that compiling everything anew takes, which a change of one compiled function needs."""

@@ -239,13 +239,17 @@ def _instruction(row: Mapping[str, Any], where: str) -> SoftInstruction:
     try:
         shares = []
         for entry in row["plans"] or ():
-            plan = Plan(tuple(Option(option["name"], tuple(option["args"])) for option in entry["options"]))
-            shares.append(PlanShare(plan, entry["prob"], entry["text"], entry["count"], entry["logprob"]))
+            shares.append(PlanShare(plan_of(entry), entry["prob"], entry["text"], entry["count"], entry["logprob"]))
         return SoftInstruction(description, tuple(shares), row["residual_mass"])
     except ValueError as error:
         raise TableError(f"{where}: {error}") from None
     except TypeError:
         raise TableError(f"{where}: a value is missing in the plans or the residual mass") from None
+
+
+def plan_of(entry: Mapping[str, Any]) -> Plan:
+    """The plan of an entry of `plans`. Raises TypeError if a value is missing."""
+    return Plan(tuple(Option(option["name"], tuple(option["args"])) for option in entry["options"]))
 
 
 def instruction_columns(instruction: SoftInstruction) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
 from pipeline.tasks.registry import get_task
-from pipeline.teacher.budget import Estimate
+from pipeline.teacher.answers.metrics import LabelMetrics
+from pipeline.teacher.asking.estimate import Estimate, estimate
 from pipeline.teacher.errors import LabellingStopped
-from pipeline.teacher.metrics import LabelMetrics
+from pipeline.teacher.labelling import Labelling
 from pipeline.teacher.states import read_states
-from pipeline.teacher.teacher import ask, estimate
+from pipeline.teacher.teacher import ask
 
 
 def label(
@@ -49,23 +50,23 @@ def label(
     settings = params.label.replaced({name: value for name, value in bounds.items() if value is not None})
     states = read_states(root / "data/states" / f"{task_name}.parquet", task_name)
     if dry_run:
-        expected = estimate(task, states, settings, root)
+        expected = estimate(Labelling(task, states, settings, root))
         print(forecast(task_name, settings.provider, expected))
         return vars(expected)
     try:
-        labelling = ask(task, states, settings, root)
+        tables = ask(task, states, settings, root)
     except LabellingStopped as stop:
         raise (stop.naming(command) if command else stop) from None
 
     folder = root / "data/labels" / task_name
     metrics = LabelMetrics({state.description.state_id: state.visits for state in states})
     provenance = params.label.model_dump()
-    write_table(folder / "labels.parquet", metrics.rows_seen(labelling.labels), LABELS, provenance)
-    _write_any(folder / "responses.parquet", metrics.responses_seen(labelling.responses), RESPONSES, provenance)
-    _write_any(folder / "prompts.parquet", labelling.prompts, PROMPTS, provenance)
+    write_table(folder / "labels.parquet", metrics.rows_seen(tables.labels), LABELS, provenance)
+    _write_any(folder / "responses.parquet", metrics.responses_seen(tables.responses), RESPONSES, provenance)
+    _write_any(folder / "prompts.parquet", tables.prompts, PROMPTS, provenance)
     result = metrics.result()
     write_bytes(folder / "metrics.json", (json.dumps(result, indent=1) + "\n").encode())
-    print(summary(task_name, labelling.source, result))
+    print(summary(task_name, tables.source, result))
     return result
 
 

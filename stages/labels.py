@@ -24,7 +24,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """States and what the teacher said about them."""
-    from pipeline.teacher import inspection
+    from pipeline.teacher.answers import inspection
 
     found = inspection.show(_rows(table), state, limit)
     if as_json:
@@ -48,7 +48,7 @@ def coverage(
     as_json: AsJson = False,
 ) -> None:
     """Which states, collected or met by students, have no label."""
-    from pipeline.teacher import inspection
+    from pipeline.teacher.answers import inspection
     from pipeline.teacher.states import merged, read_states
 
     rows = _rows(table)
@@ -74,7 +74,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Where two teachers disagree: total variation by state, and weighted by visits."""
-    from pipeline.teacher import inspection
+    from pipeline.teacher.answers import inspection
 
     found = inspection.diff(_rows(first), _rows(second))
     if as_json:
@@ -94,7 +94,7 @@ def diff(
 @app.command()
 def stats(table: Table, as_json: AsJson = False) -> None:
     """Entropy, invalid mass, verdicts, tokens and cost of a table."""
-    from pipeline.teacher import inspection
+    from pipeline.teacher.answers import inspection
 
     path = inspection.find_table(table, Path())
     found = inspection.stats(inspection.read_rows(path), path.with_name("responses.parquet"))
@@ -111,7 +111,7 @@ def stats(table: Table, as_json: AsJson = False) -> None:
 
 def _rows(table: str) -> list[dict[str, Any]]:
     from pipeline.tables import TableError
-    from pipeline.teacher import inspection
+    from pipeline.teacher.answers import inspection
 
     path = inspection.find_table(table, Path())
     rows = inspection.read_rows(path)

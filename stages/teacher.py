@@ -26,13 +26,13 @@ def serve(
     seed: Annotated[int, typer.Option(help="Of the draws and the faults.")] = 0,
 ) -> None:
     """Serve label tables as an OpenAI-compatible endpoint: sampled chain-of-thought answers, and logprobs."""
-    from pipeline.teacher.server.app import Manners
+    from pipeline.teacher.server.app import ServerBehaviour
     from pipeline.teacher.server.faults import parse_faults
     from pipeline.teacher.server.serve import serve as run_server
 
-    manners = Manners(latency_ms / 1000, concurrency, rate_limit, retry_after, slow, seed)
+    behaviour = ServerBehaviour(latency_ms / 1000, concurrency, rate_limit, retry_after, slow, seed)
     try:
-        run_server(label_files(labels), manners, parse_faults(faults), host, port, lambda url: print(url, flush=True))
+        run_server(label_files(labels), behaviour, parse_faults(faults), host, port, lambda url: print(url, flush=True))
     except OSError as error:
         raise typer.BadParameter(f"can't listen on {host}:{port}: {error.strerror}") from None
 

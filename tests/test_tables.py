@@ -34,7 +34,7 @@ from pipeline.tables import (
     write_table,
 )
 from pipeline.tasks.registry import get_task
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 
 KEY = Description(("key",))
 GO, EXPLORE = Plan((Option("go to", ("key",)), Option("pick up", ("key",)))), Plan((Option("explore"),))

@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline.instructions import Description
 from pipeline.tasks.base import Task
-from pipeline.teacher.budget import TYPICAL_ANSWER, rough_tokens
-from pipeline.teacher.prompts import load_prompt
+from pipeline.teacher.asking.budget import TYPICAL_ANSWER, rough_tokens
+from pipeline.teacher.prompts.prompt import load_prompt
 
 ASSUMPTIONS = Path(__file__).with_name("assumptions.json")
 EPISODES = 1000

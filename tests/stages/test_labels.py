@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.tables import LABELS, RESPONSES, STATES, write_table
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 from stages.labels import app
 
 NOTHING, KEY, DOOR = Description(), Description(("key",)), Description(("door",))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pipeline.teacher.server.app import Manners, ReplayServer, make_app
-from pipeline.teacher.server.book import Book
+from pipeline.teacher.server.answers import LabelIndex
+from pipeline.teacher.server.app import ReplayServer, ServerBehaviour, make_app
 from pipeline.teacher.server.faults import parse_faults
 
 
@@ -41,8 +41,8 @@ def serve() -> Iterator[Serve]:
     """Start replay servers: `serve(labels, faults="429:1:3", latency_s=0.1)`; all stop with the test."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(labels: Path, faults: str = "", **manners: Any) -> Served:
-        app = make_app(Book([labels]), Manners(**manners), parse_faults(faults))
+    def start(labels: Path, faults: str = "", **behaviour: Any) -> Served:
+        app = make_app(LabelIndex([labels]), ServerBehaviour(**behaviour), parse_faults(faults))
         return Served(start_app(app, running), app.state.replay, app)
 
     yield start
@@ -79,4 +79,4 @@ def stop_all(running: list[tuple[uvicorn.Server, threading.Thread]]) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoffs of a hundredth of a second."""
-    monkeypatch.setattr("pipeline.teacher.engine.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("pipeline.teacher.asking.engine.backoff", lambda *_: 0.01)

@@ -10,14 +10,13 @@ from typing import Any
 from teacher_fakes import LampTask, lamp_states, settings
 
 from pipeline.params import Label
-from pipeline.teacher.calls import Choice, Reply
-from pipeline.teacher.engine import Engine
-from pipeline.teacher.ledger import Ledger
-from pipeline.teacher.methods import Method
-from pipeline.teacher.progress import Progress
+from pipeline.teacher.answers.ledger import Ledger
+from pipeline.teacher.asking.calls import Choice, Reply
+from pipeline.teacher.asking.engine import Engine
+from pipeline.teacher.asking.progress import Progress
+from pipeline.teacher.asking.requests import Request
+from pipeline.teacher.methods import Method, make_method
 from pipeline.teacher.redaction import Redactor
-from pipeline.teacher.requests import Request
-from pipeline.teacher.teacher import make_method
 
 GOOD = "Decision: {explore}"
 

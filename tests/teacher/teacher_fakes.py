@@ -13,7 +13,7 @@ from pipeline.params import Label
 from pipeline.tables import LABELS, write_table
 from pipeline.tasks.base import Task, TaskPrompt
 from pipeline.tasks.spaces import Space
-from pipeline.teacher.rows import Provenance, label_row
+from pipeline.teacher.answers.rows import Provenance, label_row
 from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
 

@@ -20,15 +20,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pipeline.teacher.budget import rough_tokens
-from pipeline.teacher.server import book as pages
+from pipeline.json_file import JsonError, parse_json
+from pipeline.teacher.asking.budget import rough_tokens
+from pipeline.teacher.server import answers
+from pipeline.teacher.server.answers import Entry, LabelIndex
 from pipeline.teacher.server.batches import Batches
-from pipeline.teacher.server.book import Book, Entry
-from pipeline.teacher.server.faults import Fault, Mischief, RateLimit
+from pipeline.teacher.server.faults import Fault, FaultInjector, RateLimit
 
 
 @dataclass(frozen=True)
-class Manners:
+class ServerBehaviour:
     """How the server behaves.
 
     latency_s       seconds before each answer
@@ -56,15 +57,15 @@ class Refusal(Exception):
 
 
 class ReplayServer:
-    """Answers requests from a book."""
+    """Answers requests from label tables."""
 
-    def __init__(self, book: Book, manners: Manners, faults: list[Fault]) -> None:
-        self.book, self.manners = book, manners
-        self.mischief = Mischief(faults, manners.seed)
-        self.limit = RateLimit(manners.rate_limit) if manners.rate_limit else None
+    def __init__(self, labels: LabelIndex, behaviour: ServerBehaviour, faults: list[Fault]) -> None:
+        self.labels, self.behaviour = labels, behaviour
+        self.injector = FaultInjector(faults, behaviour.seed)
+        self.limit = RateLimit(behaviour.rate_limit) if behaviour.rate_limit else None
         self.in_flight = 0
         self.served = {"requests": 0, "answers": 0, "refused": 0, "most_at_once": 0}
-        self._rng = random.Random(manners.seed)
+        self._rng = random.Random(behaviour.seed)
         self._numbers = itertools.count(1)
 
     async def endpoint(self, request: Request) -> Response:
@@ -76,15 +77,15 @@ class ReplayServer:
         self.in_flight += 1
         self.served["most_at_once"] = max(self.served["most_at_once"], self.in_flight)
         try:
-            if self.manners.latency_s:
-                await asyncio.sleep(self.manners.latency_s)
+            if self.behaviour.latency_s:
+                await asyncio.sleep(self.behaviour.latency_s)
             return await self._answer(request)
         finally:
             self.in_flight -= 1
 
     def _over_limit(self) -> Response | None:
         wait = self.limit.take() if self.limit else 0.0
-        full = self.manners.concurrency is not None and self.in_flight >= self.manners.concurrency
+        full = self.behaviour.concurrency is not None and self.in_flight >= self.behaviour.concurrency
         if not wait and not full:
             return None
         self.served["refused"] += 1
@@ -93,10 +94,10 @@ class ReplayServer:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            body = json.loads(await request.body())
-        except ValueError:
+            body = parse_json(await request.body())
+        except JsonError:
             return _error(400, "the body is not JSON")
-        fault = self.mischief.next()
+        fault = self.injector.next()
         early = await self._early_fault(fault, request)
         if early is not None:
             return early
@@ -105,11 +106,11 @@ class ReplayServer:
         except Refusal as refusal:
             return _error(refusal.status, str(refusal))
         headers = self.limit.headers() if self.limit else {}
-        return _with_late_fault(fault, json.dumps(content).encode(), headers, self.manners.slow_s)
+        return _with_late_fault(fault, json.dumps(content).encode(), headers, self.behaviour.slow_s)
 
     async def _early_fault(self, fault: str | None, request: Request) -> Response | None:
         """The response of a fault that comes in place of an answer."""
-        wait = {"retry-after": f"{self.manners.retry_after_s:g}"}
+        wait = {"retry-after": f"{self.behaviour.retry_after_s:g}"}
         if fault == "hang":
             await asyncio.sleep(3600)
         if fault in ("429", "503"):
@@ -133,7 +134,7 @@ class ReplayServer:
         """The body of a completion. Raises Refusal for a request that can't be answered."""
         chat = path.endswith("/chat/completions")
         question = _question(body, chat)
-        entry = self.book.find(str(body.get("model")), question)
+        entry = self.labels.find(str(body.get("model")), question)
         if entry is None:
             raise Refusal(400, "no label for the state in the question")
         count = body.get("n", 1)
@@ -144,7 +145,7 @@ class ReplayServer:
         make = self._chat_choice if chat else self._text_choice
         choices = [] if fault == "no-choices" else [make(entry, body, question, k, fault) for k in range(count)]
         self.served["answers"] += len(choices)
-        answers = sum(rough_tokens(str(choice)) for choice in choices) // 2
+        tokens_out = sum(rough_tokens(str(choice)) for choice in choices) // 2
         prompt = rough_tokens(json.dumps(body.get("messages", body.get("prompt"))))
         return {
             "id": f"replay-{next(self._numbers)}",
@@ -153,28 +154,28 @@ class ReplayServer:
             "model": f"replay-{entry.task}",
             "system_fingerprint": "replay",
             "choices": choices,
-            "usage": {"prompt_tokens": prompt, "completion_tokens": answers, "total_tokens": prompt + answers},
+            "usage": {"prompt_tokens": prompt, "completion_tokens": tokens_out, "total_tokens": prompt + tokens_out},
         }
 
     def _rng_of(self, body: dict[str, Any], question: str, number: int) -> random.Random:
         """The same seed, question and place always draw the same answer; without a seed, each is a new draw."""
         if body.get("seed") is None:
             return self._rng
-        return random.Random(f"{self.manners.seed} {body['seed'] + number} {question}")
+        return random.Random(f"{self.behaviour.seed} {body['seed'] + number} {question}")
 
     def _chat_choice(
         self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
     ) -> dict[str, Any]:
         rng, top = self._rng_of(body, question, number), int(body.get("top_logprobs") or 0)
-        offered = pages.choices_in(question)
+        offered = answers.choices_in(question)
         if offered:
-            scores = pages.letter_logprobs(entry, offered)
+            scores = answers.letter_logprobs(entry, offered)
             text = max(scores, key=scores.__getitem__)
-            logprobs = pages.single_logprobs(scores, text, top)
+            logprobs = answers.single_logprobs(scores, text, top)
         else:
-            decision = pages.draw(entry, rng)
-            text = pages.chain_of_thought(decision)
-            logprobs = pages.decision_logprobs(entry, decision, top) if body.get("logprobs") else []
+            decision = answers.draw(entry, rng)
+            text = answers.chain_of_thought(decision)
+            logprobs = answers.decision_logprobs(entry, decision, top) if body.get("logprobs") else []
         if fault == "nonsense":
             text = "As a language model, I would rather talk about the weather."
         choice: dict[str, Any] = {"index": number, "finish_reason": "stop"}
@@ -192,18 +193,18 @@ class ReplayServer:
         self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
     ) -> dict[str, Any]:
         if body.get("echo") and "{" in question:
-            logprobs = None if fault == "null-logprobs" else pages.echo_logprobs(entry, question)
+            logprobs = None if fault == "null-logprobs" else answers.echo_logprobs(entry, question)
             return {"index": number, "finish_reason": "length", "text": question + "\n", "logprobs": logprobs}
-        decision = pages.draw(entry, self._rng_of(body, question, number))
+        decision = answers.draw(entry, self._rng_of(body, question, number))
         return {"index": number, "finish_reason": "stop", "text": decision + "}", "logprobs": None}
 
     async def models(self, _: Request) -> Response:
         """One model per task, named after it."""
-        return JSONResponse({"object": "list", "data": [{"id": task, "object": "model"} for task in self.book.tasks]})
+        return JSONResponse({"object": "list", "data": [{"id": task, "object": "model"} for task in self.labels.tasks]})
 
     async def stats(self, _: Request) -> Response:
         """What was served so far, and the faults made."""
-        return JSONResponse({**self.served, "faults": self.mischief.made})
+        return JSONResponse({**self.served, "faults": self.injector.made})
 
 
 def _question(body: dict[str, Any], chat: bool) -> str:
@@ -245,9 +246,9 @@ async def _dripping(body: bytes, seconds: float) -> AsyncIterator[bytes]:
         await asyncio.sleep(seconds / pieces)
 
 
-def make_app(book: Book, manners: Manners, faults: list[Fault]) -> Starlette:
+def make_app(labels: LabelIndex, behaviour: ServerBehaviour, faults: list[Fault]) -> Starlette:
     """The ASGI application; the server behind it is `app.state.replay`, its batches `app.state.batches`."""
-    server = ReplayServer(book, manners, faults)
+    server = ReplayServer(labels, behaviour, faults)
     batches = Batches(server.complete, Refusal)
     app = Starlette(
         routes=[

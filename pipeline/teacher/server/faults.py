@@ -57,7 +57,7 @@ def parse_faults(text: str) -> list[Fault]:
     return faults
 
 
-class Mischief:
+class FaultInjector:
     """Decides which fault, if any, a request meets."""
 
     def __init__(self, faults: list[Fault], seed: int) -> None:

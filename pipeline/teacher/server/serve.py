@@ -8,14 +8,14 @@ from pathlib import Path
 
 import uvicorn
 
-from pipeline.teacher.server.app import Manners, make_app
-from pipeline.teacher.server.book import Book
+from pipeline.teacher.server.answers import LabelIndex
+from pipeline.teacher.server.app import ServerBehaviour, make_app
 from pipeline.teacher.server.faults import Fault
 
 
 def serve(
     labels: Sequence[Path],
-    manners: Manners,
+    behaviour: ServerBehaviour,
     faults: list[Fault],
     host: str = "127.0.0.1",
     port: int = 0,
@@ -25,7 +25,7 @@ def serve(
 
     Raises TableError or TeacherError for a table that can't be used, OSError for an address that can't.
     """
-    app = make_app(Book(labels), manners, faults)
+    app = make_app(LabelIndex(labels), behaviour, faults)
     with socket.create_server((host, port), backlog=2048) as listener:
         ready(f"http://{host}:{listener.getsockname()[1]}/v1")
         config = uvicorn.Config(
