@@ -149,7 +149,7 @@ def test_whatever_decides_a_label_makes_the_stage_run_again(calm: Path) -> None:
         "pipeline/instructions.py": "pipeline/instructions.py",
         "pipeline/plan_reader.py": "pipeline/plan_reader.py",
         "pipeline/params.py": "pipeline/params.py",
-        "pipeline/tables.py": "pipeline/tables.py",
+        "pipeline/tables": "pipeline/tables/schemas.py",
         "data/published": "data/published/doorkey/README.md",
     }
     before = {path: path.read_bytes() if path.exists() else None for path in (calm / name for name in inputs.values())}

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.params import Train
 from pipeline.student.fused.layout import ACTIONS
-from pipeline.student.fused.student import FusedStudent
+from pipeline.student.fused.student import FusedStudent, layers_of
 from pipeline.student.losses import llm4teach_loss
 from pipeline.student.make import make_student, network_for
 from pipeline.student.networks.modules import ActorCritic
@@ -212,7 +212,7 @@ def test_many_updates_in_a_row_are_torchs(network, updates):
 
 def as_torch_has_it(network, optimiser):
     """The compiled student's Adam state by parameter."""
-    layout = network_for(TASK, Train(schedule="", network=network)).layers.LAYOUT
+    layout = layers_of(network_for(TASK, Train(schedule="", network=network))).LAYOUT
     first, second = (layout.to_state_dict(optimiser[moment]) for moment in ("first", "second"))
     steps = dict.fromkeys(first, np.float32(optimiser["steps"][0]))
     moments = {"exp_avg": first, "exp_avg_sq": second, "step": steps}

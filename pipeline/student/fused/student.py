@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from pipeline.student.fused import convolutional, egocentric
 from pipeline.student.fused import update as fused
 from pipeline.student.fused.layout import ACTIONS, Layout
+from pipeline.student.networks.egocentric import Egocentric
+from pipeline.student.networks.map import Map
 from pipeline.student.networks.network import Network
 from pipeline.student.policies import Categorical, Policy
 from pipeline.student.student import LOSSES, Memory, Reduce, Rollout, Student, UpdateSettings
+
+
+def layers_of(network: Network) -> ModuleType | None:
+    """The module with a network's compiled layers; None where only torch has them."""
+    if isinstance(network, Egocentric):
+        return egocentric
+    side = convolutional.GRID
+    return convolutional if isinstance(network, Map) and network.shape[:2] == (side, side) else None
 
 
 def misfit(network: Network, policy: Policy, memory: str, device: str, sees_state: bool) -> str | None:
@@ -21,7 +33,7 @@ def misfit(network: Network, policy: Policy, memory: str, device: str, sees_stat
     """
     if device != "cpu" or memory != "none":
         return "the compiled update is for students on 'cpu' without memory"
-    if network.layers is None or sees_state:
+    if layers_of(network) is None or sees_state:
         return "the compiled update is for the networks egocentric and map (of 10 x 10 cells)"
     if not isinstance(policy, Categorical) or policy.outputs != ACTIONS:
         return f"the compiled update is for {ACTIONS} discrete actions"
@@ -35,7 +47,7 @@ class FusedStudent(Student):
     """
 
     def __init__(self, network: Network, policy: Policy, rng: np.random.Generator) -> None:
-        layers = network.layers
+        layers = layers_of(network)
         if layers is None:
             raise ValueError("this network has no compiled layers")
         self._network, self.policy = network, policy

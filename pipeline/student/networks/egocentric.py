@@ -13,7 +13,6 @@ follow (`modules.EgocentricTrunk` in torch, `fused/egocentric.py` compiled).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,13 +94,6 @@ class Egocentric(Network):
         self._places = window_places(width, height)
         self._cells = min(width * height, SIDE * SIDE)
 
-    @property
-    def layers(self) -> ModuleType:  # type: ignore[override]
-        """The compiled layers."""
-        from pipeline.student.fused import egocentric
-
-        return egocentric
-
     def features(self, rows: int) -> dict[str, np.ndarray]:
         """Tokens and counts."""
         return {"tokens": np.zeros((rows, self._cells), np.uint16), "counts": np.zeros(rows, np.int32)}
@@ -114,7 +106,7 @@ class Egocentric(Network):
         """Each of several frames has vectors of its own."""
         from pipeline.student.networks.modules import EgocentricTrunk
 
-        return EgocentricTrunk(frames)
+        return EgocentricTrunk(TOKENS, WIDTH, HIDDEN, frames)
 
     def trunk_state(self, rng: np.random.Generator, frames: int = 1) -> dict[str, np.ndarray]:
         """Small random vectors per token, orthogonal layers; older frames say nothing at first."""

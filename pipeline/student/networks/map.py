@@ -7,7 +7,6 @@ convolutions follow, then a small layer (`modules.MapTrunk` in torch, `fused/con
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +35,10 @@ def last_side(side: int) -> int:
 
 
 class Map(Network):
-    """For one remembered map of cells (`CellMap`) and nothing else."""
+    """For one remembered map of cells (`CellMap`) and nothing else.
+
+    shape  of the map: width, height, channels
+    """
 
     @classmethod
     def misfit(cls, space: spaces.Dict) -> str | None:
@@ -49,34 +51,32 @@ class Map(Network):
     def __init__(self, space: spaces.Dict) -> None:
         super().__init__(space)
         ((self._key, cells),) = space.items()
-        self._shape: tuple[int, ...] = cells.shape or ()
+        self.shape: tuple[int, ...] = cells.shape or ()
 
     @property
-    def layers(self) -> ModuleType | None:  # type: ignore[override]
-        """The compiled layers, which are for maps of 10 x 10 cells."""
-        from pipeline.student.fused import convolutional
-
-        return convolutional if self._shape[:2] == (convolutional.GRID, convolutional.GRID) else None
+    def _last(self) -> int:
+        """Cells that the last convolution leaves."""
+        return last_side(self.shape[0]) * last_side(self.shape[1])
 
     def features(self, rows: int) -> dict[str, np.ndarray]:
         """The map as it is."""
-        return {self._key: np.zeros((rows, *self._shape), np.uint8)}
+        return {self._key: np.zeros((rows, *self.shape), np.uint8)}
 
     def trunk(self, frames: int = 1) -> MapTrunk:
         """Several frames' vectors are put side by side in each cell."""
         from pipeline.student.networks.modules import MapTrunk
 
-        return MapTrunk(self._key, self._shape[:2], frames)
+        channels = (CELL, FIRST, SECOND, THIRD)
+        return MapTrunk(self._key, VALUES, channels, KERNEL, self._last, HIDDEN, frames)
 
     def trunk_state(self, rng: np.random.Generator, frames: int = 1) -> dict[str, np.ndarray]:
         """Normal vectors, orthogonal layers."""
         state = {f"cells.{k}": rng.normal(0, 0.5, (values, CELL)) for k, values in enumerate(VALUES)}
-        flat = last_side(self._shape[0]) * last_side(self._shape[1]) * THIRD
         for name, outputs, inputs in (
             ("first", FIRST, (CELL * frames, KERNEL, KERNEL)),
             ("second", SECOND, (FIRST, KERNEL, KERNEL)),
             ("third", THIRD, (SECOND, KERNEL, KERNEL)),
-            ("hidden", HIDDEN, (flat,)),
+            ("hidden", HIDDEN, (self._last * THIRD,)),
         ):
             weight = orthogonal(rng, outputs, int(np.prod(inputs))) * np.sqrt(2)
             state |= {f"{name}.weight": weight.reshape(outputs, *inputs), f"{name}.bias": np.zeros(outputs)}

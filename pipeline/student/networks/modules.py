@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.student.networks import egocentric
-from pipeline.student.networks.map import CELL, FIRST, HIDDEN, KERNEL, SECOND, THIRD, VALUES, last_side
+from pipeline.student.networks.initial import orthogonal_state
 
 
 class Trunk(nn.Module):
@@ -24,42 +23,51 @@ class Trunk(nn.Module):
 
 
 class EgocentricTrunk(Trunk):
-    """See `networks.egocentric`; feeds on tokens [rows(, frames), cells] and counts [rows(, frames)]."""
+    """See `networks.egocentric`; feeds on tokens [rows(, frames), cells] and counts [rows(, frames)].
+
+    kinds     of tokens that there are
+    embedded  width of their vectors
+    """
 
     inputs = ("tokens", "counts")
-    width = egocentric.HIDDEN
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, kinds: int, embedded: int, width: int, frames: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(frames * egocentric.TOKENS, egocentric.WIDTH)
-        self.embedding_bias = nn.Parameter(torch.zeros(egocentric.WIDTH))
-        self.hidden = nn.Linear(egocentric.WIDTH, egocentric.HIDDEN)
-        self._frames = frames
+        self.embedding = nn.Embedding(frames * kinds, embedded)
+        self.embedding_bias = nn.Parameter(torch.zeros(embedded))
+        self.hidden = nn.Linear(embedded, width)
+        self.width, self._kinds, self._frames = width, kinds, frames
 
     def forward(self, tokens: Tensor, counts: Tensor) -> Tensor:
         weight = self.embedding.weight
         tokens = tokens.reshape(len(tokens), self._frames, -1)
         present = torch.arange(tokens.shape[-1], device=tokens.device) < counts.reshape(len(tokens), -1, 1)
         # A product with the tokens' indicators is several times faster than looking up 100 vectors a row.
-        indicators = weight.new_zeros(len(tokens), self._frames, egocentric.TOKENS)
+        indicators = weight.new_zeros(len(tokens), self._frames, self._kinds)
         indicators.scatter_add_(2, tokens.long(), present.to(weight.dtype))
         embedded = (indicators.flatten(1) @ weight + self.embedding_bias).relu()
         return self.hidden(embedded).relu()
 
 
 class MapTrunk(Trunk):
-    """See `networks.map`; feeds on maps uint8 [rows(, frames), width, height, 4]."""
+    """See `networks.map`; feeds on maps uint8 [rows(, frames), width, height, channels].
 
-    width = HIDDEN
+    values    how many each channel has
+    channels  of a cell's vector, and of the three convolutions
+    last      cells that the last convolution leaves
+    """
 
-    def __init__(self, name: str, size: tuple[int, ...], frames: int) -> None:
+    def __init__(
+        self, name: str, values: Sequence[int], channels: Sequence[int], kernel: int, last: int, width: int, frames: int
+    ) -> None:
         super().__init__()
-        self.inputs = (name,)
-        self.cells = nn.ParameterList([torch.zeros(values, CELL) for values in VALUES])
-        self.first = nn.Conv2d(CELL * frames, FIRST, KERNEL, padding=1)
-        self.second = nn.Conv2d(FIRST, SECOND, KERNEL, stride=2, padding=1)
-        self.third = nn.Conv2d(SECOND, THIRD, KERNEL)
-        self.hidden = nn.Linear(last_side(size[0]) * last_side(size[1]) * THIRD, HIDDEN)
+        self.inputs, self.width, self._values = (name,), width, tuple(values)
+        cell, first, second, third = channels
+        self.cells = nn.ParameterList([torch.zeros(count, cell) for count in values])
+        self.first = nn.Conv2d(cell * frames, first, kernel, padding=1)
+        self.second = nn.Conv2d(first, second, kernel, stride=2, padding=1)
+        self.third = nn.Conv2d(second, third, kernel)
+        self.hidden = nn.Linear(last * third, width)
 
     def forward(self, **observed: Tensor) -> Tensor:
         maps = observed[self.inputs[0]]
@@ -68,7 +76,7 @@ class MapTrunk(Trunk):
         for values in list(self.cells)[1:]:
             table = (table[:, None] + values).flatten(0, 1)  # [combinations, CELL]
         numbers = maps[..., 0].int()
-        for channel, values in enumerate(VALUES[1:], start=1):
+        for channel, values in enumerate(self._values[1:], start=1):
             numbers = numbers * values + maps[..., channel]
         seen = nn.functional.embedding(numbers.reshape(len(maps), -1, *maps.shape[-3:-1]), table)
         planes = seen.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [rows, CELL * frames, width, height]
@@ -164,8 +172,6 @@ class ActorCritic(nn.Module):
 
     def draw(self, first: Mapping[str, np.ndarray], rng: np.random.Generator) -> None:
         """Take first parameters for trunk and heads, and draw those of the critic."""
-        from pipeline.student.networks.initial import orthogonal_state
-
         rest = {k: tuple(v.shape) for k, v in self.state_dict().items() if k not in first}
         state = {**first, **orthogonal_state(rest, rng)}
         self.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +22,7 @@ class Network(ABC):
     """A kind of network, made for a task's observations; params call it by the name under which it is registered.
 
     space   what an agent sees, without `state`
-    layers  the module with its compiled layers (`pipeline.student.fused`), None where only torch has them
     """
-
-    layers: ModuleType | None = None
 
     @classmethod
     @abstractmethod
