@@ -76,7 +76,7 @@ class Registry:
             package = entry.dist.name if entry.dist else "unknown"
             why = " ".join(str(error).split())
             raise Broken(
-                f"{self.what} {entry.name!r} can't be used: its entry point {entry.value!r} (package {package}) fails "
+                f"{self.what} {entry.name!r} can't be made: its entry point {entry.value!r} (package {package}) fails "
                 f"with {type(error).__name__}: {why}"
             ) from error
 

@@ -73,9 +73,15 @@ def test_every_command_explains_itself(command: str) -> None:
         ("train --task Nope", "unknown task 'Nope'; there are"),
         ("finetune --task Nope", "unknown task 'Nope'; there are"),
         ("evaluate --task Nope", "unknown task 'Nope'; there are"),
-        (f"train --task {TASK} --method llm", "--method: unknown method 'llm'; allowed: llm4teach, rl"),
-        (f"finetune --task {TASK} --method ppo", "--method: unknown method 'ppo'; allowed: llm4teach, rl"),
-        (f"evaluate --task {TASK} --method ppo", "--method: unknown method 'ppo'; allowed: llm, llm4teach, rl"),
+        (f"train --task {TASK} --method llm", "--method: unknown method 'llm'; allowed: hierarchical, rl, llm4teach"),
+        (
+            f"finetune --task {TASK} --method ppo",
+            "--method: unknown method 'ppo'; allowed: hierarchical, rl, llm4teach",
+        ),
+        (
+            f"evaluate --task {TASK} --method ppo",
+            "--method: unknown method 'ppo'; allowed: llm, hierarchical, rl, llm4teach",
+        ),
         (f"label --task {TASK}", f"data/states/{TASK}.parquet: there is no such file; the stage that writes it has"),
         (f"train --task {TASK}", f"data/labels/{TASK}/labels.parquet: there is no such file; the stage that writes"),
         (f"finetune --task {TASK}", f"data/students/{TASK}/llm4teach/taught/0/config.json: there is no such file; the"),

@@ -148,7 +148,7 @@ def test_whatever_decides_a_label_makes_the_stage_run_again(calm: Path) -> None:
         "pipeline/teacher": "pipeline/teacher/prompts/letters.user.txt",
         "pipeline/instructions.py": "pipeline/instructions.py",
         "pipeline/plan_reader.py": "pipeline/plan_reader.py",
-        "pipeline/params.py": "pipeline/params.py",
+        "pipeline/params": "pipeline/params/label.py",
         "pipeline/tables": "pipeline/tables/schemas.py",
         "data/published": "data/published/doorkey/README.md",
     }

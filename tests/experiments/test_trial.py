@@ -71,7 +71,7 @@ def test_the_code_that_makes_students_is_part_of_a_trial(tmp_path, monkeypatch):
     carry_out_trial(trial, quietly, never)
     experiment = Experiment("kind", "?", "", (tiny.TASK,), (trial.variant,), seeds=1)
     assert done_trials([experiment], tiny.params(), tmp_path) == {trial.out}
-    monkeypatch.setattr("pipeline.experiments.trial.sources_digest", lambda *_: "another version")
+    monkeypatch.setattr("pipeline.experiments.trial.sources_digest", lambda *_, **__: "another version")
     assert done_trials([experiment], tiny.params(), tmp_path) == set()
     assert carry_out_trial(trial, quietly, never) == "done"
     assert done_trials([experiment], tiny.params(), tmp_path) == {trial.out}

@@ -14,6 +14,7 @@ from pipeline.params import ParamsError
 from pipeline.teacher.answers.provenance import zhipuai_sampling
 from pipeline.teacher.asking.estimate import estimate
 from pipeline.teacher.errors import LabellingStopped, TeacherError
+from pipeline.teacher.labelling import Labelling
 
 pytestmark = pytest.mark.usefixtures("quick")
 STATES = lamp_states(4)
@@ -42,8 +43,8 @@ def test_every_answer_is_a_call_of_its_own(serve: Any, labels: Path, tmp_path: P
 
 
 def test_an_estimate_counts_a_call_per_answer(tmp_path: Path) -> None:
-    assert estimate(LampTask(), STATES, glm("http://unused/v1"), tmp_path).requests == 40
-    assert estimate(LampTask(), STATES, settings("http://unused/v1"), tmp_path).requests == 4
+    assert estimate(Labelling(LampTask(), STATES, glm("http://unused/v1"), tmp_path)).requests == 40
+    assert estimate(Labelling(LampTask(), STATES, settings("http://unused/v1"), tmp_path)).requests == 4
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "reset", "malformed", "error-200"])
