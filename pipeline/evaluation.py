@@ -115,7 +115,7 @@ def student_actor(task: Task, student_dir: Path, seed: int) -> Callable[[Mapping
 
     Raises FileNotFoundError if there is no student there.
     """
-    from pipeline.student.saved import load_student
+    from pipeline.student.runs.saved import load_student
 
     student = load_student(task, student_dir)
     features, memory = student.features(1), student.memory(1)

@@ -24,8 +24,8 @@ from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Params, Schedule
-from pipeline.student.saved import CURVE, load_student, read_config
-from pipeline.student.tracking import read_curve
+from pipeline.student.runs.saved import CURVE, load_student, read_config
+from pipeline.student.runs.tracking import read_curve
 from pipeline.tables import EPISODES, read_instructions, read_table
 from pipeline.tasks.base import Task
 from pipeline.tasks.registry import get_task

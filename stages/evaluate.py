@@ -14,7 +14,7 @@ from pipeline.files import write_bytes
 from pipeline.params import Params, ParamsError
 from pipeline.report.comparison import percent, span
 from pipeline.report.episodes import summaries
-from pipeline.student.saved import load_student, read_config
+from pipeline.student.runs.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.splits import SPLITS, Split

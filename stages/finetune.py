@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.fan_out import fan_out
 from pipeline.params import Params
-from pipeline.student.run import Run, carry_out
-from pipeline.student.saved import read_config
+from pipeline.student.runs.run import Run, carry_out
+from pipeline.student.runs.saved import read_config
 from pipeline.tasks.registry import get_task
 
 

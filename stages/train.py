@@ -10,7 +10,7 @@ from pipeline.fan_out import fan_out
 from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.methods.method import get_method
-from pipeline.student.run import Run, carry_out
+from pipeline.student.runs.run import Run, carry_out
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task
 

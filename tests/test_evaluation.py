@@ -21,7 +21,7 @@ from pipeline.evaluation import (
 from pipeline.instructions import Option, Plan, PlanShare, SoftInstruction
 from pipeline.params import Train
 from pipeline.student.make import make_student
-from pipeline.student.saved import save_student
+from pipeline.student.runs.saved import save_student
 from pipeline.tables import read_instructions
 from pipeline.tasks.base import Finished
 from pipeline.tasks.doorkey.worlds import STARTS

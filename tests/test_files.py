@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files import naming, whole_file, write_bytes
-from pipeline.student.tracking import GROUPS, EventLog
+from pipeline.student.runs.tracking import GROUPS, EventLog
 from pipeline.tables import STATES, write_table
 
 WRITER = """

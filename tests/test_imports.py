@@ -91,16 +91,16 @@ def test_no_two_files_need_each_other() -> None:
 
 def test_the_rule_notices_what_breaks_it() -> None:
     graph = {
-        "stages.train": {"pipeline.student.run"},
-        "pipeline.student.run": {"pipeline.tasks.base", "pipeline.params"},
+        "stages.train": {"pipeline.student.runs.run"},
+        "pipeline.student.runs.run": {"pipeline.tasks.base", "pipeline.params"},
         "pipeline.params": set[str](),
     }
     assert (wrong_ways(graph), circle(graph)) == ([], [])
     graph["pipeline.params"] = {"stages.train", "pipeline.teacher.teacher"}
-    graph["pipeline.student.run"] |= {"pipeline.teacher.teacher"}
+    graph["pipeline.student.runs.run"] |= {"pipeline.teacher.teacher"}
     assert wrong_ways(graph) == [
         "pipeline.params imports pipeline.teacher.teacher",
         "pipeline.params imports stages.train",
-        "pipeline.student.run imports pipeline.teacher.teacher",
+        "pipeline.student.runs.run imports pipeline.teacher.teacher",
     ]
-    assert set(circle(graph)) == {"stages.train", "pipeline.student.run", "pipeline.params"}
+    assert set(circle(graph)) == {"stages.train", "pipeline.student.runs.run", "pipeline.params"}

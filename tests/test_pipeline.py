@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from tiny import BIN, ROOT, TASK, content, write_params
 
-from pipeline.student.checkpoint import checkpoint_path
+from pipeline.student.runs.checkpoint import checkpoint_path
 
 SOME_SECONDS = {
     "schedules.tiny.envs": 16,

@@ -16,7 +16,7 @@ import pytest
 from safetensors import safe_open
 from tiny import BIN, TASK, llm4teach, params, publish, write_params
 
-from pipeline.student.checkpoint import checkpoint_path
+from pipeline.student.runs.checkpoint import checkpoint_path
 from stages.train import train
 
 SOME_SECONDS = {
@@ -197,7 +197,7 @@ def test_a_checkpoint_that_other_code_made_is_not_continued(
     before = weights(one)
     shutil.rmtree(one / "data/students")
     monkeypatch.setattr("pipeline.student.learner.teacher_weight", lambda *_: 0.0)
-    monkeypatch.setattr("pipeline.student.run.sources_digest", lambda *_: "the hash of that code")
+    monkeypatch.setattr("pipeline.student.runs.run.sources_digest", lambda *_: "the hash of that code")
     assert weights(one) == weights(other) != before
 
 

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.student.saved import WEIGHTS
+from pipeline.student.runs.saved import WEIGHTS
 from pipeline.tables import EPISODES, read_table
 
 

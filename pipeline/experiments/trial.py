@@ -20,11 +20,11 @@ from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.experiments.experiment import Experiment, Variant, applied
 from pipeline.files import write_bytes
 from pipeline.params import Params
-from pipeline.student.checkpoint import run_key
 from pipeline.student.methods.method import get_method
-from pipeline.student.run import Run, carry_out, identity
-from pipeline.student.saved import load_student
-from pipeline.student.sources import sources_digest
+from pipeline.student.runs.checkpoint import run_key
+from pipeline.student.runs.run import Run, carry_out, identity
+from pipeline.student.runs.saved import load_student
+from pipeline.student.runs.sources import sources_digest
 from pipeline.tables import EPISODES, TableError, read_instructions, write_table
 from pipeline.tasks.registry import get_task
 

@@ -27,7 +27,7 @@ def gallery(
     from pipeline.analysis.failures import replayed_actions, scripted
     from pipeline.analysis.students import taught_students
     from pipeline.evaluation import evaluation_layouts
-    from pipeline.student.saved import load_student
+    from pipeline.student.runs.saved import load_student
 
     print(f"report: {task_name}: failure gallery", file=sys.stderr)
     task = get_task(task_name)

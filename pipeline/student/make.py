@@ -66,14 +66,14 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
         raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
     device = on_this_machine(train.device)
     if train.memory == "lstm":
-        from pipeline.student.recurrent_student import RecurrentStudent
+        from pipeline.student.autograd.recurrent import RecurrentStudent
 
         return RecurrentStudent(network, policy, state, device, rng)
     if train.memory == "stack":
-        from pipeline.student.stacking_student import StackingStudent
+        from pipeline.student.autograd.stacking import StackingStudent
 
         return StackingStudent(network, policy, state, device, rng, train.frames)
-    from pipeline.student.torch_student import TorchStudent
+    from pipeline.student.autograd.student import TorchStudent
 
     return TorchStudent(network, policy, state, device, rng)
 

@@ -33,7 +33,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("pipeline.analysis.students.taught_students", students)
     monkeypatch.setattr("pipeline.analysis.failures.replayed_actions", replayed)
-    monkeypatch.setattr("pipeline.student.saved.load_student", lambda *_: None)
+    monkeypatch.setattr("pipeline.student.runs.saved.load_student", lambda *_: None)
     monkeypatch.setattr("pipeline.evaluation.evaluation_layouts", lambda *_: np.array([5, 7]))
     monkeypatch.setattr("pipeline.report.gallery.film", film)
 

@@ -16,7 +16,7 @@ from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.params import ParamsError, Train
 from pipeline.statistics import wilson_interval
 from pipeline.student.make import make_student
-from pipeline.student.saved import StudentError, load_student, save_student
+from pipeline.student.runs.saved import StudentError, load_student, save_student
 from pipeline.tables import EPISODES, read_table
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.splits import SPLITS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny import TASK, params, publish
 
-from pipeline.student.saved import StudentError
+from pipeline.student.runs.saved import StudentError
 from stages.finetune import finetune
 from stages.train import train
 

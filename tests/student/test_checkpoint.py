@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import CURVE_COLUMNS
+from pipeline.student.runs.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 
 ROW = {name: number + 0.1 for number, name in enumerate(CURVE_COLUMNS[1:])}
 WHOLE = {"iteration": 4, "env_steps": 2**40, "episodes": 3}

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from pipeline.params import Train
+from pipeline.student.autograd.losses import llm4teach_loss
+from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.fused.layout import ACTIONS
 from pipeline.student.fused.student import FusedStudent, layers_of
-from pipeline.student.losses import llm4teach_loss
 from pipeline.student.make import make_student, network_for
 from pipeline.student.networks.modules import ActorCritic
 from pipeline.student.policies import Categorical
 from pipeline.student.student import Rollout, UpdateSettings
-from pipeline.student.torch_student import TorchStudent
 from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")

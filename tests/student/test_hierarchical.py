@@ -18,7 +18,7 @@ from pipeline.student.learner import CURVE_COLUMNS, Learner, Phase
 from pipeline.student.make import make_student, network_for
 from pipeline.student.methods.method import get_method
 from pipeline.student.methods.over_teachers import PolicyOverTeachers, log_weights, mixture_surrogate
-from pipeline.student.run import Run, carry_out
+from pipeline.student.runs.run import Run, carry_out
 from pipeline.student.student import Rollout, UpdateSettings
 from pipeline.tasks.registry import get_task
 from stages.evaluate import evaluate

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pipeline.params import Schedule, Train
-from pipeline.student.checkpoint import checkpoint_path
 from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.student.methods.method import get_method
+from pipeline.student.runs.checkpoint import checkpoint_path
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task
 

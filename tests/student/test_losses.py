@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pipeline.student.losses import clipped_policy_loss, llm4teach_loss, normalised, value_loss
+from pipeline.student.autograd.losses import clipped_policy_loss, llm4teach_loss, normalised, value_loss
 from pipeline.student.policies import Categorical
 from pipeline.student.student import UpdateSettings
 

@@ -12,11 +12,11 @@ from tiny import TASK, params
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.params import ParamsError, Train
 from pipeline.registry import TASKS
+from pipeline.student.autograd.recurrent import RecurrentStudent
+from pipeline.student.autograd.stacking import StackingStudent
+from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.fused.student import FusedStudent
 from pipeline.student.make import check_learnable, make_student
-from pipeline.student.recurrent_student import RecurrentStudent
-from pipeline.student.stacking_student import StackingStudent
-from pipeline.student.torch_student import TorchStudent
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.spaces import CellMap, Space
 from stages.collect import collect

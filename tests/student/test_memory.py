@@ -17,7 +17,7 @@ from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.student.methods.method import get_method
 from pipeline.student.networks.modules import RecurrentActorCritic, Trunk
-from pipeline.student.saved import StudentError, load_student, save_student
+from pipeline.student.runs.saved import StudentError, load_student, save_student
 from pipeline.student.student import Rollout, UpdateSettings, forget
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task

@@ -8,6 +8,7 @@ import torch
 from gymnasium import spaces
 
 from pipeline.params import ParamsError, Train
+from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.fused import convolutional, egocentric
 from pipeline.student.fused.layout import ACTIONS
 from pipeline.student.make import make_student, network_for
@@ -15,7 +16,6 @@ from pipeline.student.networks.egocentric import Egocentric, encode, window_plac
 from pipeline.student.networks.map import CELL, Map
 from pipeline.student.networks.modules import RecurrentActorCritic
 from pipeline.student.policies import Categorical
-from pipeline.student.torch_student import TorchStudent
 from pipeline.tasks.registry import get_task
 
 TASK = get_task("ColoredDoorKey")

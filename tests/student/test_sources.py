@@ -8,8 +8,8 @@ from importlib import import_module
 
 import pytest
 
-from pipeline.student import sources
-from pipeline.student.sources import PACKAGE, meaning, sources_digest
+from pipeline.student.runs import sources
+from pipeline.student.runs.sources import PACKAGE, meaning, sources_digest
 from pipeline.tasks.registry import get_task
 
 
@@ -36,7 +36,7 @@ def change(path, old, new):
     ("file", "old", "new"),
     [
         ("student/annealing.py", "return schedule.lambda_c", "return 0.0"),
-        ("student/losses.py", "0.5 * (values", "1.0 * (values"),
+        ("student/autograd/losses.py", "0.5 * (values", "1.0 * (values"),
         ("tasks/doorkey/guide.py", "if action != TERMINATED", "if action == TERMINATED"),
         ("instructions.py", "TOLERANCE = 1e-6", "TOLERANCE = 1e-5"),
     ],

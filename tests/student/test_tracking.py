@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.student.learner import CURVE_COLUMNS
-from pipeline.student.tracking import EventLog, read_curve, write_curve
+from pipeline.student.runs.tracking import EventLog, read_curve, write_curve
 
 ROW = {name: number + 0.123456789 for number, name in enumerate(CURVE_COLUMNS[1:], 1)} | {
     "iteration": 7,

@@ -1,6 +1,6 @@
 """The paper's Eq. 2 as it runs by default: acting, the loss's gradient and Adam, compiled, without autograd.
 
-The same arithmetic as `student/losses.py` with torch's Adam, and proven equal to it by tests (gradients, and many
+The same arithmetic as `autograd/losses.py` with torch's Adam, and proven equal to it by tests (gradients, and many
 updates in a row). What it saves is everything between the multiplications: on two cores that is most of the time.
 """
 

@@ -34,10 +34,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.student.losses import normalised
+from pipeline.student.autograd.losses import normalised
+from pipeline.student.autograd.optimiser import adam_state, load_adam_state
 from pipeline.student.networks.modules import on_device
 from pipeline.student.networks.network import Network
-from pipeline.student.optimiser import adam_state, load_adam_state
 from pipeline.student.policies import Policy
 from pipeline.student.student import BETA1, BETA2, Rollout, UpdateSettings
 

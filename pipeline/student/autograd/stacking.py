@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from gymnasium import spaces
 
+from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.networks.network import STATE, Network
 from pipeline.student.policies import Policy
 from pipeline.student.student import Memory
-from pipeline.student.torch_student import TorchStudent
 
 
 class StackingStudent(TorchStudent):

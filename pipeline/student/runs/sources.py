@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 PARTS = ("student", "tasks", "instructions.py", "compiled.py")
 LIBRARIES = ("gymnasium", "minigrid", "numba", "numpy", "torch")
 

@@ -9,11 +9,11 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from pipeline.student.losses import llm4teach_loss
+from pipeline.student.autograd.losses import llm4teach_loss
+from pipeline.student.autograd.optimiser import adam_state, load_adam_state
 from pipeline.student.networks.mlp import MLP
 from pipeline.student.networks.modules import ActorCritic, Trunk, on_device
 from pipeline.student.networks.network import STATE, Network
-from pipeline.student.optimiser import adam_state, load_adam_state
 from pipeline.student.policies import Policy
 from pipeline.student.student import BETA1, BETA2, LOSSES, Memory, Reduce, Rollout, Student, UpdateSettings
 

@@ -18,11 +18,11 @@ from pipeline import __version__
 from pipeline.fan_out import Interrupted
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Schedule, Train
-from pipeline.student.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
 from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student, network_for, network_name
 from pipeline.student.methods.method import get_method
-from pipeline.student.saved import (
+from pipeline.student.runs.checkpoint import checkpoint_path, load_checkpoint, run_key, save_checkpoint
+from pipeline.student.runs.saved import (
     CONFIG,
     CURVE,
     ENVIRONMENTS,
@@ -33,8 +33,8 @@ from pipeline.student.saved import (
     save_environments,
     save_student,
 )
-from pipeline.student.sources import sources_digest
-from pipeline.student.tracking import EventLog, read_curve, write_curve
+from pipeline.student.runs.sources import sources_digest
+from pipeline.student.runs.tracking import EventLog, read_curve, write_curve
 from pipeline.student.warm_start import read_examples, warm_start
 from pipeline.tasks.registry import get_task
 

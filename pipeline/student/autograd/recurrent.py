@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.networks.modules import RecurrentActorCritic, Trunk
 from pipeline.student.student import Memory
-from pipeline.student.torch_student import TorchStudent
 
 
 class RecurrentStudent(TorchStudent):

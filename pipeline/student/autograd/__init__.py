@@ -1,0 +1,1 @@
+"""Students in torch: any network, any policy, with or without memory, on any device."""
