@@ -48,8 +48,9 @@ lint: $(STAMP)
 types: $(STAMP)
 	@mypy
 
-parity: $(STAMP) ## compare the fast engine with the reference environments over 10,000 episodes per task
+parity: $(STAMP) ## compare the fast engines with the reference environments and with every covered stock level
 	@python benchmarks/parity.py
+	@python benchmarks/level_parity.py
 
 mutation: $(STAMP) ## change one thing in pipeline/ at a time, 150 times, and see that the tests notice: hours
 	@python benchmarks/mutation.py
