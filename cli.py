@@ -33,12 +33,8 @@ app.add_typer(teacher_app, name="teacher")
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4teach tasks` lists them.")]
 ParamsOption = Annotated[Path, typer.Option("--params", help="The params file.")]
-TrainedOption = Annotated[
-    str, typer.Option("--method", help="A method, such as llm4teach, rl or hierarchical.")
-]
-EvaluatedOption = Annotated[
-    str, typer.Option("--method", help="A method, or llm: the teacher alone.")
-]
+TrainedOption = Annotated[str, typer.Option("--method", help="A method, such as llm4teach, rl or hierarchical.")]
+EvaluatedOption = Annotated[str, typer.Option("--method", help="A method, or llm: the teacher alone.")]
 StudentOption = Annotated[Path | None, typer.Option("--student", help="Folder of a saved student.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Only JSON on stdout.")]
 PARAMS = Path("params.yaml")

@@ -104,6 +104,19 @@ def test_the_wrong_key_is_a_detour() -> None:
 
 
 @pytest.mark.parametrize(
+    ("seen", "held", "known"),
+    [("KD", 0, True), ("Kd", 0, True), ("kD", 0, False), ("Kk", 0, False), ("D", 1, True), ("D", 2, False)],
+)
+def test_all_is_known_with_the_fitting_key_and_a_door(seen: str, held: int, known: bool) -> None:
+    """`D` is the first door in scan order, `d` the second."""
+    keys = "#.Kk.#".replace("?Kk"[held], ".")
+    worlds = world("######", "#>...D", keys, "#....#", "##D###", held=held)
+    for thing in seen:
+        worlds["shown"][0, worlds["place"][0, "KkDd".index(thing)], 0] = 1
+    assert ShortestWays(worlds).outlook().known.tolist() == [known]
+
+
+@pytest.mark.parametrize(
     "worlds",
     [
         world("#####", "#>..#", "#.K.#", "#..k#", "###D#"),  # the other key stands before the door
