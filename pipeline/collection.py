@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation import inverse_sample
+from pipeline.evaluation import actions_of
 from pipeline.instructions import Description, options_of
 from pipeline.params import Collect, ParamsError
+from pipeline.student.policies import policy_of
 from pipeline.tables import packed
 from pipeline.tasks.base import Batch, Task
 from pipeline.tasks.spaces import Space
@@ -73,15 +74,15 @@ def collect_states(task: Task, settings: Collect) -> list[dict[str, Any]]:
 def _roll_out(
     task: Task, settings: Collect, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]
 ) -> None:
-    """One behaviour for `settings.steps` environment steps."""
+    """One behaviour for `settings.steps` steps of environments."""
     batch = task.make_batch(settings.envs, int(rng.integers(2**31)), None, "train")
     try:
         follow = batch.option_policies(options_of(task.grammar)) if behaviour == "options" else None
     except NotImplementedError as error:
         raise ParamsError(f"collect.behaviours: 'options' is not for {task.name}: {error}") from None
-    for _ in range(max(1, settings.steps // batch.rows)):
+    for _ in range(max(1, settings.steps // batch.environments)):
         _visit(batch, behaviour, rng, met)
-        actions = _any_actions(task.space, batch.rows, rng)
+        actions = task.space.any_actions(rng, batch.rows)
         batch.step(actions if follow is None else _advised(task.space, follow(), actions, rng))
 
 
@@ -99,27 +100,18 @@ def _visit(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[Des
         state.examples.offer(batch.observation, rows, uniforms[rows])
 
 
-def _any_actions(space: Space, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Uniform actions: int64[rows], or float64[rows, size]."""
-    if space.kind == "discrete":
-        return rng.integers(space.size, size=rows)
-    return rng.uniform(space.low, space.high, (rows, space.size))
-
-
 def _advised(space: Space, policies: np.ndarray, otherwise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """In each row the action of one option, all that can act there being as likely; `otherwise` where none can.
 
     policies   float32[rows, options, *space.teacher_shape], see `Batch.option_policies`
-    otherwise  actions, as `_any_actions` gives them
+    otherwise  actions, as `Space.any_actions` gives them
     """
     rows = np.arange(len(policies))
     can_act = policies.reshape(*policies.shape[:2], -1).any(-1)  # bool[rows, options]
     number = rng.integers(np.maximum(can_act.sum(1), 1))  # which of those that can act
     policy = policies[rows, (can_act.cumsum(1) > number[:, None]).argmax(1)]
-    if space.kind == "discrete":
-        return np.where(can_act.any(1), inverse_sample(policy, rng.random(len(rows), np.float32)), otherwise)
-    drawn = rng.normal(policy[:, 0], policy[:, 1]).clip(space.low, space.high)
-    return np.where(can_act.any(1)[:, None], drawn, otherwise)
+    drawn = actions_of(space, policy, policy_of(space).noise(rng, len(rows)))
+    return np.where(can_act.any(1).reshape(-1, *[1] * (drawn.ndim - 1)), drawn, otherwise)
 
 
 def _row(task: Task, state: MetState) -> dict[str, Any]:

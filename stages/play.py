@@ -23,16 +23,19 @@ def play(task_name: str, layout: int, student: Path | None = None) -> bool:
     Raises Unknown, ParamsError, FileNotFoundError, StudentError for what a user can mend.
     """
     task = get_task(task_name)
-    if task.space.kind != "discrete":
-        raise ParamsError(f"{task_name}: only tasks with discrete actions can be played with keys")
+    if task.agents > 1:
+        raise ParamsError(f"{task_name}: has {task.agents} agents; only tasks of one can be played here")
+    discrete = task.space.kind == "discrete"
+    if not discrete and student is None:
+        raise ParamsError(f"{task_name}: its actions are continuous; --student shows a saved student that plays")
     names = task.space.names
-    keys = letters(names)
-    choose: Callable[[Any], int] | None = None
+    keys = letters(names) if discrete else ()
+    choose: Callable[[Any], Any] | None = None
     if student is not None:
         from pipeline.evaluation import student_actor
 
         choose = student_actor(task, student, seed=0)
-    pairs = [*zip(keys, names, strict=True), *((sign, name) for sign, name in ARROWS.values() if name in names)]
+    pairs = [*zip(keys, names, strict=False), *((sign, name) for sign, name in ARROWS.values() if name in names)]
     legend = ", ".join(f"{key} {name}" for key, name in pairs)
     env = task.make_env()
     observation, _ = env.reset(seed=layout)
@@ -44,13 +47,14 @@ def play(task_name: str, layout: int, student: Path | None = None) -> bool:
             print(task.legend)
         print(f"\n{task.sketch(observation)}", flush=True)
         for key in pressed:
-            action = choose(observation) if choose else _action(key, keys, names)
+            action: Any = choose(observation) if choose else _action(key, keys, names)
             if action is None:
                 print(f"{key!r} is no action: {legend}", flush=True)
                 continue
             observation, reward, terminated, truncated, info = env.step(action)
             steps, total = steps + 1, total + float(reward)
-            print(f"\nstep {steps}: {names[action]}\n{task.sketch(observation)}", flush=True)
+            said = names[action] if discrete else ", ".join(f"{n} {x:.2f}" for n, x in zip(names, action, strict=True))
+            print(f"\nstep {steps}: {said}\n{task.sketch(observation)}", flush=True)
             if terminated or truncated:
                 success = bool(info.get("success", total > 0))
                 end = "success" if success else "death" if terminated else "out of time"

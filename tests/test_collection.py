@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from pipeline import collection
 from pipeline.collection import Reservoir, collect_states
@@ -96,7 +97,10 @@ def test_a_warm_start_reads_every_key(tmp_path):
     path = tmp_path / "states.parquet"
     write_table(path, collect_states(CLOCK, Collect(behaviours=["random"], steps=64, envs=8, seed=0)), STATES)
     label = SoftInstruction(Description(), (PlanShare(Plan((Option("wait"),)), 1.0, ""),))
-    task = SimpleNamespace(teacher_policy=lambda _, seen: np.array([seen["step"][1], seen["row"]]))
+    space = spaces.Dict({"step": spaces.Box(0, 99, (2,), np.int32), "row": spaces.Box(0, 99, (), np.float32)})
+    task = SimpleNamespace(
+        teacher_policy=lambda _, seen: np.array([seen["step"][1], seen["row"]]), observation_space=space
+    )
     found = read_examples(path, task, {Description().state_id: label})
     assert found.observation["step"].shape == (64, 2)
     assert found.observation["row"].shape == (64,)

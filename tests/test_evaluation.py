@@ -26,11 +26,14 @@ from pipeline.tables import read_instructions
 from pipeline.tasks.base import Finished
 from pipeline.tasks.doorkey.worlds import STARTS
 from pipeline.tasks.registry import get_task
+from pipeline.tasks.spaces import Space
 from pipeline.tasks.splits import split_of
 
 LABELS = Path(__file__).resolve().parents[1] / "data" / "published" / "doorkey"
 IDLE = 6
 EXPLORE = Plan((Option("explore"),))
+DISCRETE = Space("discrete", 3, ("a", "b", "c"))
+PLANE = Space("continuous", 2, ("x", "y"), -1.0, 1.0)
 
 
 def published(name):
@@ -44,8 +47,9 @@ def new_student(task, seed=0):
 class Scripted:
     """A batch whose episodes end as written: for each row, {step: (outcome, return)}; each end starts a new one."""
 
-    def __init__(self, *script):
-        self.script, self.rows = script, len(script)
+    def __init__(self, *script, agents=1):
+        self.script, self.rows, self.agents, self.environments = script, len(script), agents, len(script) // agents
+        self.environment = np.arange(self.rows) // agents
 
     def reset(self, seeds):
         self.seeds, self.now, self.began = seeds, 0, [0] * self.rows
@@ -86,7 +90,7 @@ def test_bookkeeping():
         return np.array(next(actions))
 
     layouts = np.array([7, 8, 9, 10, 2**32 - 1], np.uint32)
-    rows = play(SimpleNamespace(horizon=4, idle=idle), batch, layouts, choose, "sampled", 3)
+    rows = play(SimpleNamespace(horizon=4, idle=idle, space=DISCRETE), batch, layouts, choose, "sampled", 3)
     np.testing.assert_array_equal(batch.seeds, layouts)
     assert [row["layout_seed"] for row in rows] == layouts.tolist()
     assert [row["end"] for row in rows] == ["success", "death", "timeout", "success", "death"]
@@ -108,8 +112,32 @@ def test_play_stops_when_all_have_ended_and_argmax_needs_no_chance():
         calls.append(uniforms)
         return np.zeros(2, np.int64)
 
-    play(SimpleNamespace(horizon=50, idle=IDLE), batch, np.array([1, 2]), choose, "argmax", 0)
+    play(SimpleNamespace(horizon=50, idle=IDLE, space=DISCRETE), batch, np.array([1, 2]), choose, "argmax", 0)
     assert calls == [None, None]
+
+
+def test_agents_play_an_episode_together():
+    """Two environments of two agents: returns and idle steps add up, and the first two rows are one episode."""
+    ends = [{2: ("success", 0.5)}, {2: ("success", 0.25)}, {3: ("timeout", 0.0)}, {3: ("timeout", -1.0)}]
+    batch = Scripted(*ends, agents=2)
+    actions = iter([[[0, 0], [0, 0], [0, 0], [0.5, 0]], [[0, 0], [0, 1], [0, 0], [0, 0]], [[1, 1]] * 4])
+    task = SimpleNamespace(horizon=9, idle=np.zeros(2), space=PLANE)
+    rows = play(task, batch, np.array([7, 8], np.uint32), lambda *_: np.array(next(actions)), "sampled", 0)
+    assert batch.seeds.tolist() == [7, 8]
+    assert [row["episode_return"] for row in rows] == [0.75, -1]
+    assert [row["episode_length"] for row in rows] == [2, 3]
+    assert [row["end"] for row in rows] == ["success", "timeout"]
+    assert [row["idle_steps"] for row in rows] == [3, 3]
+
+
+def test_a_teacher_of_continuous_actions_by_hand():
+    """Means and deviations in rows; what is drawn stays within the bounds, and it idles where it has no answer."""
+    teacher = np.array([[[0.5, -0.9], [0.1, 0.2]], [[0, 0], [0, 0]]])
+    batch = SimpleNamespace(teacher=teacher, labelled=np.array([True, False]))
+    choose = teacher_choice(SimpleNamespace(idle=np.array([0.25, 0.75]), space=PLANE))
+    assert choose(batch, None) == pytest.approx(np.array([[0.5, -0.9], [0.25, 0.75]]))
+    noise = np.array([[2.0, -1.0], [3.0, 3.0]])
+    assert choose(batch, noise) == pytest.approx(np.array([[0.7, -1.0], [0.25, 0.75]]))
 
 
 def test_inverse_sampling_by_hand():
@@ -124,14 +152,14 @@ def test_inverse_sampling_by_hand():
 @pytest.mark.parametrize("uniforms", [None, np.array([0.0, 0.3, 0.3], np.float32)])
 def test_the_teacher_idles_where_it_has_no_answer(uniforms):
     batch = SimpleNamespace(teacher=np.array([[0, 0, 0], [0.2, 0.7, 0.1], [0, 0, 0]]), labelled=np.array([0, 1, 0]) > 0)
-    assert teacher_choice(SimpleNamespace(idle=1))(batch, uniforms).tolist() == [1, 1, 1]
-    assert teacher_choice(SimpleNamespace(idle=0))(batch, uniforms).tolist() == [0, 1, 0]
+    for idle, chosen in ((1, [1, 1, 1]), (0, [0, 1, 0])):
+        assert teacher_choice(SimpleNamespace(idle=idle, space=DISCRETE))(batch, uniforms).tolist() == chosen
 
 
 def test_a_teacher_that_is_sampled_does_each_thing_as_often_as_it_says():
     batch = Scripted(*[{50: ("timeout", 0.0)}] * 100)
     batch.teacher, batch.labelled = np.tile([0.75, 0.25], (100, 1)), np.full(100, True)
-    task = SimpleNamespace(horizon=50, idle=1)
+    task = SimpleNamespace(horizon=50, idle=1, space=Space("discrete", 2, ("a", "b")))
     idle = {
         acting: np.mean(
             [row["idle_steps"] for row in play(task, batch, np.arange(100), teacher_choice(task), acting, 0)]

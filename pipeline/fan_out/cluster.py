@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.fan_out.jobs import AnyJob, Interrupted, NoCluster, Result, Work, WorkerLost
+from pipeline.fan_out.processes import share_cores
 from pipeline.fan_out.view import Show
 
 POLL_S = 0.5
@@ -103,6 +104,7 @@ def _check_listening(address: str) -> None:
 def _work(work: Callable[..., Any], number: int, job: Any, progress: Any, folder: str) -> Any:
     """On a node: carry out one job, which asks the actor every POLL_S whether it is to stop."""
     os.chdir(folder)
+    share_cores(os.cpu_count() or 1)  # Ray gives each job one
     latest, stopping, asked_at = (0, 1), _report(progress, number, 0, 1), time.monotonic()
     if stopping:
         raise Interrupted

@@ -33,8 +33,10 @@ class WorkerLost(RuntimeError):
 
     exit_code = 1
 
-    def __init__(self) -> None:
-        super().__init__("a worker was killed, perhaps for want of memory; the same command goes on from here")
+    def __init__(
+        self, message: str = "a worker was killed, perhaps for want of memory; the same command goes on from here"
+    ) -> None:
+        super().__init__(message)
 
 
 class NoCluster(RuntimeError):

@@ -19,11 +19,22 @@ from pipeline.fan_out.view import Show
 _stop: Any = None
 _updates: Any = None
 _working = _ending = False
+_sharing = 1
 
 
 def cores() -> int:
-    """How many cores this process may use: those it is bound to where the system says so, else all there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use: those it is bound to where the system says so, else all there are.
+
+    While a job is carried out it is the job's share of them.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // _sharing)
+
+
+def share_cores(jobs: int) -> None:
+    """From now on this process is one of so many that share the cores."""
+    global _sharing
+    _sharing = jobs
 
 
 def fan_out_over_cores(
@@ -38,8 +49,8 @@ def fan_out_over_cores(
     relay = threading.Thread(target=_relay, args=(updates, show), daemon=True)
     relay.start()
     try:
-        with ProcessPoolExecutor(workers, context, _start_worker, (stop, updates)) as pool:
-            with _ctrl_c_held():
+        with ProcessPoolExecutor(workers, context, _start_worker, (stop, updates, workers)) as pool:
+            with ctrl_c_held():
                 futures = [pool.submit(_work, work, k, job) for k, job in enumerate(jobs)]
             while any(not future.done() for future in futures):
                 if stop_requested.wait(0.05):
@@ -58,7 +69,7 @@ def fan_out_over_cores(
 
 
 @contextmanager
-def _ctrl_c_held() -> Iterator[None]:
+def ctrl_c_held() -> Iterator[None]:
     """SIGINT waits. Processes started meanwhile never see it: Ctrl-C is for their parent, which tells them to stop."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
@@ -67,9 +78,10 @@ def _ctrl_c_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(stop: Any, updates: Any) -> None:
-    """What a worker needs of its parent."""
+def _start_worker(stop: Any, updates: Any, workers: int) -> None:
+    """What a worker needs of its parent, one of so many."""
     global _stop, _updates
+    share_cores(workers)
     _stop, _updates = stop, updates
     signal.signal(signal.SIGTERM, _end_worker)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -17,6 +17,7 @@ from pipeline.params import Schedule
 from pipeline.student.student import Rollout, Student, UpdateSettings
 from pipeline.tables import STATES, TableError, read_table, unpacked
 from pipeline.tasks.base import Task
+from pipeline.tasks.spaces import as_given
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def read_examples(path: Path, task: Task, instructions: Mapping[str, SoftInstruc
             continue
         examples = unpacked(row["examples"])
         for values in zip(*examples.values(), strict=True):
-            teacher.append(task.teacher_policy(instruction, dict(zip(examples, values, strict=True))))
+            seen = as_given(task.observation_space, dict(zip(examples, values, strict=True)))
+            teacher.append(task.teacher_policy(instruction, seen))
         for key, stacked in examples.items():
             observations.setdefault(key, []).append(stacked)
     if not teacher:

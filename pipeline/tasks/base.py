@@ -26,12 +26,15 @@ from pipeline.tasks.splits import Split, distinct_layouts, split_of
 class OptionStep:
     """What an option's policy does in a state: one action (or idling), or that it has terminated there.
 
-    action  an action of the task's space; None if the option has terminated or can't go on
+    action  an action of the task's space, for continuous ones the mean, [size]; None if the option has terminated or
+            can't go on
     done    True if the option has terminated in this state, so that the plan's next option acts
+    std     of a continuous action, above 0: a number or [size]; None: a twentieth of what lies between the bounds
     """
 
     action: Any | None
     done: bool
+    std: Any | None = None
 
 
 @dataclass(frozen=True)
@@ -169,15 +172,21 @@ class Task(ABC):
         That of `make_env()`, unless a task says it without making one; a space that is no Dict becomes
         `{"observation": space}`.
         """
-        return keyed(self.make_env().observation_space)
+        env = self.make_env()
+        return keyed(env.observation_space if self.agents == 1 else env.observation_space(env.possible_agents[0]))
 
     @abstractmethod
     def make_env(self, render_mode: str | None = None) -> Any:
-        """One reference environment (gymnasium API; `reset(seed=...)` fixes the layout)."""
+        """One reference environment; `reset(seed=...)` fixes the layout.
+
+        It has gymnasium's API, or for several agents that of PettingZoo's `ParallelEnv`: `possible_agents` lists them,
+        `observation_space(agent)` says what each observes, and `reset` and `step` take and give dictionaries by agent.
+        All agents end together. `info` may hold `success`; else an episode succeeds that terminates with a reward.
+        """
 
     @abstractmethod
     def describe(self, observation: Any) -> Description:
-        """The canonical description of a reference environment's observation."""
+        """The canonical description of what one agent of a reference environment observes."""
 
     @abstractmethod
     def follow(self, option: Option, observation: Any) -> OptionStep:
@@ -220,28 +229,49 @@ class Task(ABC):
         """An observation as a person reads it in a terminal: its description, unless a task draws something better."""
         return self.describe(observation).sentence
 
-    def follow_plan(self, plan: Plan, observation: Any) -> Any:
-        """pi_k of Eq. 1: the action of the plan's first option that has not terminated in this state."""
+    def option_policy(self, step: OptionStep) -> np.ndarray:
+        """An option's own policy, float64[*space.teacher_shape]; zero where it has terminated or can't go on."""
+        policy = np.zeros(self.space.teacher_shape)
+        if step.done or step.action is None:
+            return policy
+        if self.space.kind == "discrete":
+            policy[step.action] = 1
+        else:
+            policy[0] = step.action
+            policy[1] = (self.space.high - self.space.low) / 20 if step.std is None else step.std
+        return policy
+
+    def plan_policy(self, plan: Plan, observation: Any) -> np.ndarray:
+        """pi_k of Eq. 1, float64[*space.teacher_shape]: that of the plan's first option that has not terminated here.
+
+        Where all have terminated, or that one can't go on, the agent idles. Raises ValueError for a task without an
+        idle action.
+        """
         for option in plan.options:
             step = self.follow(option, observation)
             if not step.done:
-                return self.idle if step.action is None else step.action
-        return self.idle
+                return self.option_policy(self._idle_step if step.action is None else step)
+        return self.option_policy(self._idle_step)
 
-    def teacher_policy(self, instruction: SoftInstruction, observation: Any) -> np.ndarray:
-        """Eq. 1 for a discrete task: probabilities [size]. The residual mass idles, as an unusable answer would.
-
-        Raises NotImplementedError for continuous actions, ValueError for a task without an idle action.
-        """
-        if self.space.kind != "discrete":
-            raise NotImplementedError(f"{self.name}: Eq. 1 for continuous actions is the task's own to define")
+    @property
+    def _idle_step(self) -> OptionStep:
         if self.idle is None:
             raise ValueError(f"{self.name}: Task.idle is None; wanted the action that stands for doing nothing")
-        policy = np.zeros(self.space.size)
+        return OptionStep(self.idle, False)
+
+    def teacher_policy(self, instruction: SoftInstruction, observation: Any) -> np.ndarray:
+        """Eq. 1, float64[*space.teacher_shape]. The residual mass idles, as an unusable answer would.
+
+        Discrete: the probabilities of the actions. Continuous: Eq. 1 is a mixture of Gaussians, sum_k p_k
+        N(mu_k, sigma_k); the row holds its Wasserstein barycentre, the mean sum_k p_k mu_k and the deviation
+        sum_k p_k sigma_k, since sum_k p_k W2^2(student, N(mu_k, sigma_k)) is W2^2(student, barycentre) and a constant.
+        Raises ValueError for a task without an idle action.
+        """
+        idle = self.option_policy(self._idle_step)
+        policy = np.zeros(self.space.teacher_shape)
         for share in instruction.shares:
-            policy[self.follow_plan(share.plan, observation)] += share.prob
-        policy[self.idle] += instruction.residual
-        return policy
+            policy += share.prob * self.plan_policy(share.plan, observation)
+        return policy + instruction.residual * idle
 
     def layout_seeds(self, split: Split, count: int, start: int = 0) -> np.ndarray:
         """The first `count` seeds from `start` on whose layouts are in `split` and all different; uint32[count].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +32,16 @@ class Space:
         """Shape of one row of teacher labels: probabilities [size], or mean and standard deviation [2, size]."""
         return (self.size,) if self.kind == "discrete" else (2, self.size)
 
+    def action(self, chosen: Any) -> Any:
+        """One action as an environment takes it: an int, or float32[size]."""
+        return int(chosen) if self.kind == "discrete" else np.asarray(chosen, np.float32)
+
+    def any_actions(self, rng: np.random.Generator, rows: int) -> np.ndarray:
+        """Uniformly random actions: int64[rows], or float64[rows, size] within the bounds."""
+        if self.kind == "discrete":
+            return rng.integers(self.size, size=rows)
+        return rng.uniform(self.low, self.high, (rows, self.size))
+
 
 class CellMap(spaces.Box):
     """A MiniGrid map as an agent remembers it: uint8[width, height, 4], indexed [x, y].
@@ -54,6 +65,23 @@ class CellMap(spaces.Box):
         return isinstance(other, CellMap) and super().__eq__(other) and np.array_equal(self.kinds, other.kinds)
 
 
+class Keyed(spaces.Dict):
+    """The space of an observation that is a bare array, which gets the key `observation`."""
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        super().__init__({"observation": space})
+
+
 def keyed(space: spaces.Space[Any]) -> spaces.Dict:
     """An observation space with a key for each array: one that is no Dict becomes `{"observation": space}`."""
-    return space if isinstance(space, spaces.Dict) else spaces.Dict({"observation": space})
+    return space if isinstance(space, spaces.Dict) else Keyed(space)
+
+
+def by_key(observation: Any) -> Mapping[str, Any]:
+    """An environment's observation with a key for each array, as `keyed` has it for its space."""
+    return observation if isinstance(observation, Mapping) else {"observation": observation}
+
+
+def as_given(space: spaces.Dict, observation: Mapping[str, Any]) -> Any:
+    """An observation by key as the environment gave it: the inverse of `by_key`."""
+    return observation["observation"] if isinstance(space, Keyed) else observation

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.tasks.base import Task
+from pipeline.tasks.environment_group import Streams
 from pipeline.tasks.reference_batch import ReferenceBatch
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.spaces import Space
@@ -100,10 +101,12 @@ def test_seeds_fix_the_first_layouts_only():
 
 
 def test_seeds_wrap_around_at_32_bits():
-    batch = ReferenceBatch(get_task("SimpleDoorKey"), 2, 0, split=None)
-    batch._base = 2**32 - 1
-    batch.reset()
-    np.testing.assert_array_equal(batch.observation["map"][1], first_map(batch.task, 0))
+    streams = Streams(get_task("SimpleDoorKey"), 2, 2**32 - 1, None)
+    assert [streams.next_seed(0, 0), streams.next_seed(1, 0), streams.next_seed(0, 1)] == [
+        (2**32 - 1, 1),
+        (0, 1),
+        (1, 2),
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -148,7 +151,7 @@ def test_success_and_return_of_an_opened_door():
     from minigrid.core.world_object import Key
 
     batch = ReferenceBatch(get_task("SimpleDoorKey"), 1, 0)
-    env = batch._envs[0]
+    env = batch._groups._groups[0]._episodes[0].env._env
     (x, y), (width, height) = env.layout.doors[0], env.layout.room
     ahead = 0 if x == width - 1 else 2 if x == 0 else 1 if y == height - 1 else 3
     dx, dy = [(1, 0), (0, 1), (-1, 0), (0, -1)][ahead]
@@ -266,7 +269,8 @@ def test_a_resumed_episode_keeps_what_it_has_earned():
 def test_success_is_what_the_environment_says_at_the_end():
     batch = Countdown().make_batch(2, 0, None, None)
     batch.reset(np.array([0, 1], np.uint32))
-    batch._envs[0].info, batch._envs[1].info = {"success": False}, {"success": True}
+    envs = [episode.env._env for episode in batch._groups._groups[0]._episodes]
+    envs[0].info, envs[1].info = {"success": False}, {"success": True}
     np.testing.assert_array_equal(batch.step(np.array([1, 1])).success, [False, False])  # said no; not ended
     assert batch.step(np.array([0, 0])).success[1]
 
@@ -274,9 +278,5 @@ def test_success_is_what_the_environment_says_at_the_end():
 def test_what_a_reference_batch_is_not_for():
     with pytest.raises(ValueError, match="at least one"):
         ReferenceBatch(Countdown(), 0, 0)
-    several = Countdown()
-    several.agents = 2
-    with pytest.raises(ValueError, match="one agent"):
-        ReferenceBatch(several, 1, 0)
-    with pytest.raises(ValueError, match="2 environments"):
+    with pytest.raises(ValueError, match="2 rows, but 3 actions"):
         ReferenceBatch(Countdown(), 2, 0).step(np.zeros(3, int))
