@@ -19,7 +19,7 @@ from benchmarks.measure import chosen_tasks, common_options, in_words, median, p
 from benchmarks.training import iterations, read_params, warm_up
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.params import Params
-from pipeline.report.comparison import percent
+from pipeline.printing import percent
 from pipeline.tasks.registry import get_task
 
 ACTING = ("sampled", "argmax")

@@ -34,8 +34,8 @@ import numpy as np
 from benchmarks.measure import chosen_tasks, common_options, in_words, median, published_instructions, report
 from benchmarks.training import iterations, read_params, warm_up
 from pipeline.evaluation import evaluate_student, evaluation_layouts
-from pipeline.report.comparison import percent
-from pipeline.report.published_results import published_results
+from pipeline.printing import percent
+from pipeline.results.published_results import published_results
 from pipeline.statistics import wilson_interval
 from pipeline.student.make import make_student
 from pipeline.student.student import Student
@@ -52,7 +52,7 @@ FEWEST_LAYOUTS = 512
 def look(task: Task, student: Student, split: Split, layouts: np.ndarray, seed: int) -> dict[str, float]:
     """Share of the layouts that a student solves, and the lower end of its 95% interval."""
     solved = [row["success"] for row in evaluate_student(task, student, layouts, "sampled", seed)]
-    return {f"{split}_success": float(np.mean(solved)), f"{split}_lower": wilson_interval(sum(solved), len(solved))[0]}
+    return {f"{split}_success": float(np.mean(solved)), f"{split}_lower": wilson_interval(sum(solved), len(solved)).low}
 
 
 def prepare(task: Task, args: argparse.Namespace) -> dict[Split, np.ndarray]:

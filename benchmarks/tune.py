@@ -26,9 +26,10 @@ import numpy as np
 from benchmarks.measure import chosen_tasks, common_options, published_instructions, report
 from benchmarks.training import iterations, read_params
 from pipeline.evaluation import evaluate_student, evaluation_layouts
-from pipeline.experiments.experiment import Variant, applied, experiments
+from pipeline.experiments.catalogue import METHODS
+from pipeline.experiments.experiment import Variant, applied
 from pipeline.fan_out import cores
-from pipeline.report.comparison import percent
+from pipeline.printing import percent
 from pipeline.student.methods.method import get_method
 from pipeline.tasks.registry import get_task
 
@@ -38,13 +39,8 @@ Job = tuple[Variant, str, dict[str, float], int]
 
 
 def methods() -> dict[str, Variant]:
-    """The variants of the experiment `methods`, without the settings that it gives them apart from their length."""
-    (found,) = (one for one in experiments(read_params(None, "egocentric")) if one.name == "methods")
-    keep = ("steps",)
-    return {
-        one.name: Variant(one.name, one.method, {key: one.schedule[key] for key in keep if key in one.schedule})
-        for one in found.variants
-    }
+    """The variants of the experiment `methods`, by method; only their own length is taken over, not what was tuned."""
+    return {one.method: one for one in METHODS.variants}
 
 
 def combinations(grid: list[str]) -> list[dict[str, float]]:

@@ -1,76 +1,84 @@
-"""The few statistics that evaluation and report share: intervals that hold for few students and keep to their scale.
+"""Intervals of 95% that hold for few students: of a share, a mean, a difference and a ratio.
 
-A share's interval is Wilson's throughout, with Student's t in place of the normal quantile where the spread is known
-from a few students only; a difference of shares puts two of them together (Newcombe). So no end leaves what is
-possible. scipy is imported only where it is needed, because it takes longer to load than most stages need to start.
+The quantiles and Welch's interval are scipy's. What scipy has for shares takes whole numbers of independent trials
+(`binomtest`), and a bootstrap gives students who all succeed an interval of no width; so Wilson's interval and its
+number of trials are worked out here. scipy is imported only where it is needed, because it takes longer to load than
+most stages need to start.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from statistics import NormalDist
+from dataclasses import dataclass
+from functools import cache
+from statistics import median_high
 
 import numpy as np
 
+CONFIDENCE = 0.95
 
-def wilson_interval(
-    successes: float, n: float, freedom: float = math.inf, confidence: float = 0.95
-) -> tuple[float, float]:
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def side(self, other: float | Estimate) -> int:
+        """1 if the whole interval lies above a level, or above another's interval; -1 if below; 0 if they meet."""
+        low, high = (other.low, other.high) if isinstance(other, Estimate) else (other, other)
+        return int(self.low > high) - int(self.high < low)
+
+
+def _quantile(freedom: float) -> float:
+    """What an interval reaches to either side in standard errors: Student's t; the normal one for infinite freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+
+
+def wilson_interval(successes: float, n: float, freedom: float = math.inf) -> Estimate:
     """Wilson's score interval for a proportion; unlike the normal one it keeps its level near 0 and 1.
 
     successes, n  counts; n may be an effective, fractional number of trials
     freedom       degrees of freedom that n was estimated with, for the quantile of Student's t; infinite: n is known
-    Returns (low, high) in [0, 1]. Raises ValueError unless 0 <= successes <= n, n > 0 and 0 < confidence < 1.
+    Raises ValueError unless 0 <= successes <= n and n > 0.
     """
     if not (0 < n < math.inf and 0 <= successes <= n):
         raise ValueError(f"wanted 0 <= successes <= n and n > 0, got {successes} of {n}")
-    low, high = _score_interval(np.array(successes / n), np.array(1 / n), _quantile(freedom, confidence))
-    return float(low), float(high)
-
-
-def _score_interval(share: np.ndarray, one_nth: np.ndarray, quantile: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval of shares of n trials, as arrays of one shape; `one_nth` is 1 / n, and 0 for endless n."""
-    square = quantile * quantile * one_nth
-    half = quantile * np.sqrt(share * (1 - share) * one_nth + square * one_nth / 4)
+    share, square = successes / n, _quantile(freedom) ** 2 / n
+    half = math.sqrt(share * (1 - share) * square + square * square / 4)
     low, high = ((share + square / 2 + sign * half) / (1 + square) for sign in (-1, 1))
     # At the ends the formula is exactly 0 and 1, but for rounding.
-    return np.where(share > 0, np.clip(low, 0, 1), 0.0), np.where(share < 1, np.clip(high, 0, 1), 1.0)
+    return Estimate(share, max(low, 0.0) if share > 0 else 0.0, min(high, 1.0) if share < 1 else 1.0)
 
 
-def _quantile(freedom: float, confidence: float) -> float:
-    """What an interval of this confidence reaches to either side, in standard errors."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-    if math.isinf(freedom):
-        return NormalDist().inv_cdf(0.5 + confidence / 2)
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.5 + confidence / 2))
-
-
-def share_interval(values: np.ndarray) -> tuple[float, float]:
-    """A 95% interval for the share of successes that new students reach on new layouts.
+def share_interval(values: np.ndarray) -> Estimate:
+    """The share of successes that new students reach on new layouts.
 
     values  float[students, layouts], success of each student on each layout, in [0, 1]; one student: of that student
 
-    Wilson's with `effective_episodes`, and t with one degree of freedom less than students. Where nothing varies the
-    layouts alone are the trials. Returns (low, high) in [0, 1].
+    Wilson's interval with `effective_episodes`, and t with one degree of freedom less than students. Where nothing
+    varies the layouts alone are the trials.
     """
     effective = effective_episodes(values)
     freedom = math.inf if values.min() == values.max() else _freedom(values)
     return wilson_interval(float(values.mean()) * effective, effective, freedom)
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float]:
-    """A 95% t interval for the mean that new students reach on new layouts, within the range of the values seen.
+def mean_interval(values: np.ndarray) -> Estimate:
+    """The mean that new students reach on new layouts, by Student's t within the range of the values seen.
 
     values  float[students, layouts]; one student: for the mean of that student
     """
+    mean = float(values.mean())
     if values.size < 2:
-        return float(values.mean()), float(values.mean())
-    error = float(values.std(ddof=1)) / math.sqrt(effective_episodes(values))
-    half = _quantile(_freedom(values), 0.95) * error
-    return max(values.mean() - half, values.min()), min(values.mean() + half, values.max())
+        return Estimate(mean, mean, mean)
+    half = _quantile(_freedom(values)) * float(values.std(ddof=1)) / math.sqrt(effective_episodes(values))
+    return Estimate(mean, max(mean - half, float(values.min())), min(mean + half, float(values.max())))
 
 
 def _freedom(values: np.ndarray) -> int:
@@ -100,81 +108,53 @@ def effective_episodes(values: np.ndarray) -> float:
 
 
 def students_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95% intervals for the mean share that new students reach, from each student's own share.
+    """t intervals for the mean share that new students reach, at each of some points; the band of a learning curve.
 
-    values  float[students, points] in [0, 1]
-    Returns (low, high), float[points] each; of one student both are its values.
+    values  float[students, points] in [0, 1], each student's own
+    Returns (low, high), float[points] each, in [0, 1]; of one student both are its values.
     """
-    students = len(values)
-    if students < 2:
-        return values[0], values[0]
-    return _score_interval(values.mean(0), _one_nth(values), _quantile(students - 1, 0.95))
+    students, mean = len(values), values.mean(0)
+    half = _quantile(students - 1) * values.std(0, ddof=1) / math.sqrt(students) if students > 1 else 0 * mean
+    return np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
 
 
-def _one_nth(values: np.ndarray) -> np.ndarray:
-    """1 / n of the n trials that the mean of shares (float[students, ...]) is worth, by their variance; 0: endless."""
-    mean = values.mean(0)
-    trial = mean * (1 - mean)  # the variance of a single trial
-    return np.divide(values.var(0, ddof=1) / len(values), trial, out=np.zeros_like(mean), where=trial > 0)
+def difference_interval(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """The difference of two groups' means, first - second, by Welch's t.
 
-
-def difference_interval(first: np.ndarray, second: np.ndarray, confidence: float = 0.95) -> tuple[float, float, float]:
-    """The difference of two groups' mean shares (first - second) and its interval, which stays within [-1, 1].
-
-    first, second  float[students], each student's own share in [0, 1]
-
-    Newcombe's hybrid of two score intervals (Statistics in Medicine 17, 1998, method 10) with Welch's degrees of
-    freedom; far from 0 and 1, and where students vary little, it is Welch's interval.
-    Returns (difference, low, high); where neither group varies both ends are the difference itself. Raises ValueError
-    for a group of less than two, which has no variance.
+    first, second  float[students], each student's own figure; at least two each
+    Where neither group varies both ends are the difference itself.
     """
-    groups = [np.asarray(group, np.float64) for group in (first, second)]
-    if any(len(group) < 2 for group in groups):
-        raise ValueError("wanted at least two values in each group")
-    p, q = (float(group.mean()) for group in groups)
-    errors = [float(group.var(ddof=1)) / len(group) for group in groups]  # squared standard errors of the means
-    if sum(errors) == 0:
-        return p - q, p - q, p - q
-    # Welch-Satterthwaite
-    freedom = sum(errors) ** 2 / sum(e * e / (len(group) - 1) for e, group in zip(errors, groups, strict=True))
-    quantile = _quantile(freedom, confidence)
-    (p_low, p_high), (q_low, q_high) = (_score_interval(group.mean(0), _one_nth(group), quantile) for group in groups)
-    return p - q, p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
+    difference = float(np.mean(first) - np.mean(second))
+    if np.ptp(first) == np.ptp(second) == 0:
+        return Estimate(difference, difference, difference)
+    from scipy.stats import ttest_ind
+
+    found = ttest_ind(first, second, equal_var=False).confidence_interval(CONFIDENCE)
+    return Estimate(difference, float(found.low), float(found.high))
 
 
-def ratio_interval(
-    numerator: tuple[np.ndarray, np.ndarray], denominator: tuple[np.ndarray, np.ndarray], confidence: float = 0.95
-) -> tuple[float, float]:
-    """An interval for how many times as large one group's values are as another's, exact for any number of students.
+def ratio_interval(numerator: tuple[np.ndarray, np.ndarray], denominator: tuple[np.ndarray, np.ndarray]) -> Estimate:
+    """How many times as large one group's figures are as another's, exact for any number of students.
 
-    numerator, denominator  (least, most), float[students] each: the bounds between which each student's value is
+    numerator, denominator  (least, most), float[students] each: the bounds between which each student's figure is
                             known to lie. `least` is finite and not negative, `most` positive; infinite: no bound
 
-    The ratios by which the rank-sum test (Mann-Whitney) would not tell the groups apart: with all pairs' ratios in
-    order, as many are left out at each end as the test's distribution allows (Hodges-Lehmann). Returns (low, high),
-    (0, inf) for groups that are too small for the confidence: three and three are, for 95%.
+    The value is the ratio of the upper medians of `most`. The interval has the ratios by which the rank-sum test
+    (Mann-Whitney) would not tell the groups apart: with all pairs' ratios in order, as many are left out at each end as
+    the test's distribution allows (Hodges-Lehmann). It is (0, inf) for groups too small for 95%: three and three are.
     """
-    pairs = len(numerator[0]) * len(denominator[0])
-    with np.errstate(divide="ignore"):
+    first, second = len(numerator[0]), len(denominator[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
         low, high = (np.sort((numerator[end][:, None] / denominator[1 - end]).ravel()) for end in (0, 1))
-    tail = (1 - confidence) / 2 + 1e-12  # but for rounding
-    dropped = np.searchsorted(_rank_sum(len(numerator[0]), len(denominator[0])), tail, side="right")
-    if dropped == 0:
-        return 0.0, math.inf
-    return float(low[dropped - 1]), float(high[pairs - dropped])
+        value = float(np.divide(median_high(numerator[1]), median_high(denominator[1])))
+    at_most = itertools.accumulate(_orders(u, first, second) for u in range(first * second + 1))
+    dropped = sum(count <= (1 - CONFIDENCE) / 2 * math.comb(first + second, first) for count in at_most)
+    return Estimate(value, *((float(low[dropped - 1]), float(high[-dropped])) if dropped else (0.0, math.inf)))
 
 
-def _rank_sum(first: int, second: int) -> np.ndarray:
-    """Probabilities that the Mann-Whitney statistic of two groups is at most 0, 1, ..., where they don't differ."""
-    counts = np.zeros(first * second + 1)
-    counts[0] = 1
-    for i in range(1, first + 1):  # the Gaussian binomial coefficient: times (1 - x^(second + i)), over (1 - x^i)
-        counts[second + i :] -= counts[: -(second + i)].copy()
-        for k in range(i, len(counts)):
-            counts[k] += counts[k - i]
-    return np.cumsum(counts) / counts.sum()
-
-
-def upper_median(values: np.ndarray) -> float:
-    """The median; of an even number of values the upper of the two in the middle, so that infinity is no trouble."""
-    return float(np.sort(values)[len(values) // 2])
+@cache
+def _orders(u: int, first: int, second: int) -> int:
+    """In how many orders of two groups the first one's value is the larger in u pairs (Mann and Whitney 1947)."""
+    if u < 0 or first == 0 or second == 0:
+        return int(u == 0)
+    return _orders(u - second, first - 1, second) + _orders(u, first, second - 1)

@@ -19,13 +19,13 @@ from pipeline.analysis.students import Found, taught_students
 from pipeline.analysis.transfer import transfer
 from pipeline.analysis.watching import shortest_lengths
 from pipeline.evaluation import evaluation_layouts
-from pipeline.experiments.experiment import experiments
+from pipeline.experiments.catalogue import METHODS
 from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
 from pipeline.params import Params, Schedule
+from pipeline.results.curves import Curve
 from pipeline.student.runs.saved import CURVE, load_student, read_config
-from pipeline.student.runs.tracking import read_curve
 from pipeline.tables import EPISODES, read_instructions, read_table
 from pipeline.tasks.base import Task
 from pipeline.tasks.registry import get_task
@@ -43,7 +43,7 @@ def analyse(params: Params, root: Path = Path()) -> None:
     """
     data = root / "data"
     tasks = {name: get_task(name) for name in params.tasks}
-    done = done_trials((one for one in experiments(params) if one.name == "methods"), params, root)
+    done = done_trials([METHODS], params, root)
     found = {name: taught_students(data, name, done)[:MOST_STUDENTS] for name in tasks}
     students = {name: [load_student(tasks[name], each.folder) for each in found[name]] for name in tasks}
     layouts = {name: evaluation_layouts(task, params.evaluate.episodes) for name, task in tasks.items()}
@@ -95,9 +95,9 @@ def _cost(
     """The cost of the student that took the median time; its settings say how long the teacher was there."""
     metrics_path = root / "data/labels" / task.name / "metrics.json"
     metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
-    curves = [(float(read_curve(student.folder / CURVE)[-1]["seconds"]), student.folder) for student in students]
-    _, folder = sorted(curves)[len(curves) // 2]
-    row, config = read_curve(folder / CURVE)[-1], read_config(folder)
+    curves = [(Curve.read(student.folder / CURVE, student.seed), student.folder) for student in students]
+    curve, folder = sorted(curves, key=lambda each: each[0].seconds[-1])[len(curves) // 2]
+    config = read_config(folder)
     schedule = Schedule.model_validate(config["settings"])
     llm = root / "data/evaluations" / task.name / "llm.parquet"
     length = None
@@ -114,8 +114,8 @@ def _cost(
         llm_length=length,
         student={
             "parameters": config["parameters"],
-            "env_steps": float(row["env_steps"]),
-            "seconds": float(row["seconds"]),
+            "env_steps": float(curve.env_steps[-1]),
+            "seconds": float(curve.seconds[-1]),
         },
     )
 

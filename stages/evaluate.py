@@ -12,8 +12,8 @@ import pyarrow as pa
 from pipeline.evaluation import evaluate_student, evaluate_teacher, evaluation_layouts
 from pipeline.files import write_bytes
 from pipeline.params import Params, ParamsError
-from pipeline.report.comparison import percent, span
-from pipeline.report.episodes import summaries
+from pipeline.printing import percent, span
+from pipeline.results.episodes import summaries
 from pipeline.student.runs.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
 from pipeline.tasks.registry import get_task

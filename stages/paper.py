@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.experiments.experiment import SEPARATE, experiments
+from pipeline.experiments.catalogue import EXPERIMENTS, SEPARATE
 from pipeline.experiments.trial import carry_out_trial, trials
 from pipeline.fan_out import fan_out
 from pipeline.params import Params, ParamsError
@@ -17,11 +17,11 @@ def paper(params: Params, only: list[str], root: Path = Path()) -> None:
     Without names, all but the ones that take hours. Trials that are done are kept. Raises ParamsError for an unknown
     name, TableError for a missing label table, Interrupted after Ctrl-C.
     """
-    known = {experiment.name: experiment for experiment in experiments(params)}
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
     for name in only:
         if name not in known:
             raise ParamsError(f"--only: unknown experiment {name!r}; allowed: {', '.join(known)}")
-    names = only or [name for name in known if name not in SEPARATE]
+    names = only or [one.name for one in EXPERIMENTS if one not in SEPARATE]
     todo = [trial for name in names for trial in trials(known[name], params, root)]
     for task in {trial.task: None for trial in todo}:
         read_instructions(root / "data/labels" / task / "labels.parquet", task)  # before hours of work, not after

@@ -16,19 +16,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.experiments.experiment import experiments
+from pipeline.experiments.catalogue import EXPERIMENTS, METHODS
 from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.params import Params
+from pipeline.printing import percent
 from pipeline.report.analysis import read_analysis
-from pipeline.report.comparison import Comparison, by_student, interval, metrics, percent, said, table_rows
-from pipeline.report.episodes import read_episodes, typical_episode
+from pipeline.report.comparison import Comparison, by_student, interval, metrics, table_rows
 from pipeline.report.films import film
 from pipeline.report.gallery import gallery
 from pipeline.report.page import render
 from pipeline.report.paper_report import gather_paper
 from pipeline.report.task_report import Film, TaskReport, gather
-from pipeline.report.trials import read_trials
+from pipeline.results.episodes import read_episodes, typical_episode
+from pipeline.results.trials import read_trials
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task
 
@@ -47,20 +48,20 @@ def report(params: Params, root: Path = Path("."), quiet: bool = False, with_pap
     out = data / PAPER if with_paper else data / "report"
     for folder in ("figures", "films"):
         shutil.rmtree(out / folder, ignore_errors=True)
-    wanted = experiments(params) if with_paper else ()
+    wanted = EXPERIMENTS if with_paper else ()
     done = done_trials(wanted, params, root)
-    groups = read_trials(data / "paper", wanted, params.tasks, done)
+    groups = read_trials(data / "paper", wanted, params, done)
     tasks = []
     for name in params.tasks:
         print(f"report: {name}: tables and figures", file=sys.stderr)
-        compared = {g.method: g for g in groups if g.experiment == "methods" and g.task == name}
+        compared = {g.method: g for g in groups if g.experiment is METHODS and g.task == name}
         task = gather(name, params, data, out / "figures", compared)
         print(f"report: {name}: films", file=sys.stderr)
         tasks.append(_with_films(task, params, data, out / "films"))
     comparisons = [row for task in tasks for row in task.comparisons]
     paper = analysis = None
     if with_paper:
-        paper = gather_paper(wanted, groups, comparisons, out / "figures")
+        paper = gather_paper(params, groups, comparisons, out / "figures")
         stale = len(list((data / "paper").glob("*/*/*/*/trial.json"))) - len(done)
         if stale:
             paper.absent.append(
@@ -137,11 +138,11 @@ def _table(comparisons: list[Comparison]) -> Table:
             task,
             row.title,
             f"{paper.length:.1f} / {paper.episode_return:.2f} / {percent(paper.success)}" if paper else "",
-            f"{ours.length.mean:.1f} / {ours.episode_return.mean:.2f} / {percent(ours.success.mean)}"
+            f"{ours.length.value:.1f} / {ours.episode_return.value:.2f} / {percent(ours.success.value)}"
             if ours
             else "not run",
             interval(ours.success) if ours else "",
             by_student(ours) if ours else "",
-            said(row.method, row.mark),
+            row.mark,
         )
     return table

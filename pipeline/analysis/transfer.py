@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.evaluation import evaluate_student
-from pipeline.report.episodes import summaries
+from pipeline.results.episodes import summaries
 from pipeline.student.student import Student
 from pipeline.tables import EPISODES
 from pipeline.tasks.base import Task
@@ -32,13 +32,13 @@ def _is_map(task: Task) -> bool:
 
 def transfer(
     tasks: Mapping[str, Task], students: Mapping[str, Sequence[Student]], layouts: Mapping[str, np.ndarray], seed: int
-) -> list[dict[str, Any]]:
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Evaluate the students of each task on every task (its layouts uint32[episodes]), acting by sampling.
 
-    Returns one row per pair: `source`, `target`, `students`, `success` with `success_low` and `success_high` (95%
-    interval), `length`, `return`.
+    Returns, by the task that students were trained on and by the one that they played: `students`, `success` with
+    `success_low` and `success_high` (95% interval), `length`, `return`.
     """
-    rows = []
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for source, own in students.items():
         for target, task in tasks.items():
             if not own or not transferable(tasks[source], task):
@@ -50,16 +50,7 @@ def transfer(
                 for row in evaluate_student(task, student, layouts[target], "sampled", seed + number)
             ]
             (summary,) = summaries(pa.Table.from_pylist(episodes, schema=EPISODES))
-            rows.append(
-                {
-                    "source": source,
-                    "target": target,
-                    "students": len(own),
-                    "success": summary.success.mean,
-                    "success_low": summary.success.low,
-                    "success_high": summary.success.high,
-                    "length": summary.length.mean,
-                    "return": summary.episode_return.mean,
-                }
-            )
-    return rows
+            figures = summary.metrics()
+            kept = ("success", "success_low", "success_high", "length", "return")
+            found.setdefault(source, {})[target] = {"students": len(own), **{name: figures[name] for name in kept}}
+    return found

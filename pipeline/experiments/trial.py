@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation import evaluate_student, evaluation_layouts
-from pipeline.experiments.experiment import Experiment, Variant, applied
+from pipeline.experiments.experiment import Experiment, Variant
 from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.methods.method import get_method
@@ -62,8 +62,7 @@ def trials(experiment: Experiment, params: Params, root: Path) -> list[Trial]:
         )
         for seed in range(experiment.seeds)
         for variant in experiment.variants
-        for task in experiment.tasks
-        if task in params.tasks
+        for task in experiment.tasks_of(params)
     ]
 
 
@@ -151,7 +150,7 @@ def _run(trial: Trial, phase: str) -> Run:
         phase=phase,
         seed=trial.seed,
         schedule_name=trial.params.train.schedule,
-        schedule=applied(trial.params.schedule, trial.variant.schedule),
+        schedule=trial.variant.applied(trial.params.schedule),
         train=trial.params.train.model_copy(update=dict(trial.variant.train)),
         labels=labels,
         states=trial.data / "states" / f"{trial.task}.parquet",

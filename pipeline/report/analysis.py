@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.tables import TableError
+from pipeline.json_file import read_json
 
 FILES = ("shortest", "errors", "departures", "transfer", "cost", "failures", "assumptions")
 ERROR_WORDS = {
@@ -49,27 +48,11 @@ class Analysis:
     def there(self) -> bool:
         return any(self.found[name] for name in FILES if name != "assumptions")
 
-    def transfer_rows(self) -> tuple[list[str], list[tuple[str, list[dict[str, Any] | None]]]]:
-        """The tasks that were played, and for each task of students its results in the same order."""
-        pairs = {(row["source"], row["target"]): row for row in self.found["transfer"]}
-        targets = list(dict.fromkeys(row["target"] for row in self.found["transfer"]))
-        sources = list(dict.fromkeys(row["source"] for row in self.found["transfer"]))
-        return targets, [(source, [pairs.get((source, target)) for target in targets]) for source in sources]
-
 
 def read_analysis(folder: Path) -> Analysis:
-    """Read data/paper/analysis as far as it is there. Raises TableError for a broken file."""
-    found: dict[str, Any] = {}
-    for name in FILES:
-        path = folder / f"{name}.json"
-        if not path.is_file():
-            found[name] = {}
-            continue
-        try:
-            found[name] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise TableError(f"{path}: not JSON ({error})") from None
-    return Analysis(found)
+    """Read data/paper/analysis as far as it is there. Raises JsonError for a broken file."""
+    paths = {name: folder / f"{name}.json" for name in FILES}
+    return Analysis({name: read_json(path) if path.is_file() else {} for name, path in paths.items()})
 
 
 def chosen_failures(failures: dict[str, Any], shown: int = 3) -> Sequence[tuple[str, dict[str, Any], int]]:
@@ -86,19 +69,3 @@ def chosen_failures(failures: dict[str, Any], shown: int = 3) -> Sequence[tuple[
     for entry in ordered:
         chosen.setdefault(entry[1]["layout_seed"], entry)
     return list(chosen.values())[:shown]
-
-
-def departures_in_words(total: dict[str, Any]) -> str:
-    """One sentence on where the students of a task leave the teacher, and whether they are right to."""
-    if not total["departures"]:
-        return "The students never leave their teacher."
-    better, worse = total["better"], total["worse"]
-    judged = "as often right as wrong"
-    if better != worse:
-        judged = "more often right than wrong" if better > worse else "more often wrong than right"
-    spared = f" In {total['spared']:.1%} of them the teacher’s action would have been death." if total["spared"] else ""
-    return (
-        f"In {total['departed']:.1%} of their steps the students prefer an action that the teacher gives less than 5%, "
-        f"and are {judged}: {better:.0%} of these come nearer to the door where the teacher’s choice does not, "
-        f"{worse:.0%} the other way round.{spared}"
-    )

@@ -1,43 +1,18 @@
-"""The paper's figures beside ours: for each method on each task, whether ours beats, matches or misses the paper's."""
+"""The paper's figures beside ours: for each method on each task, whether our success is higher, level or lower."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
-from pipeline.report.episodes import Estimate, Summary
-from pipeline.report.published_results import METHOD_TITLES, PublishedFigure, PublishedResults
+from pipeline.printing import percent, span
+from pipeline.results.episodes import Summary
+from pipeline.results.published_results import METHOD_TITLES, PublishedFigure, PublishedResults
+from pipeline.statistics import Estimate
 
-
-class Mark(str, Enum):
-    """How our success compares with a published one."""
-
-    BEAT = "beat"
-    MATCH = "match"
-    MISS = "miss"
-
-
-def mark(ours: Estimate, published: float) -> Mark:
-    """`beat` if our interval lies above the published figure, `miss` if it lies below, `match` if it holds it."""
-    if ours.low > published:
-        return Mark.BEAT
-    return Mark.MISS if ours.high < published else Mark.MATCH
-
-
-BESIDE = {Mark.BEAT: "higher", Mark.MATCH: "level", Mark.MISS: "lower"}
-"""What is said instead of a mark where nothing is won or lost by being higher."""
-
-
-def said(method: str, found: Mark | None) -> str:
-    """A mark in a word: `beat`, `match` or `miss` for LLM4Teach; others are only `higher`, `level` or `lower`.
-
-    A baseline that does better than the paper's is no achievement of the method. Empty if there is no mark.
-    """
-    if found is None:
-        return ""
-    return found.value if method == "llm4teach" else BESIDE[found]
+MARKS = {1: "higher", 0: "level", -1: "lower"}
+"""Our whole interval lies above the published figure, holds it, or lies below."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +34,14 @@ class Comparison:
         return self.ours.get("sampled") or next(iter(self.ours.values()), None)
 
     @property
-    def mark(self) -> Mark | None:
-        """None if either side has no figure."""
-        return mark(self.main.success, self.published.success) if self.main and self.published else None
+    def mark(self) -> str:
+        """One of MARKS; empty if either side has no figure."""
+        return beside(self.main, self.published)
+
+
+def beside(ours: Summary | None, published: PublishedFigure | None) -> str:
+    """How our success compares with a published one, as one of MARKS; empty if there are not both."""
+    return MARKS[ours.success.side(published.success)] if ours and published else ""
 
 
 def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: PublishedResults) -> list[Comparison]:
@@ -77,23 +57,6 @@ def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: Publi
     ]
 
 
-def percent(share: float) -> str:
-    """A share in percent, the one way that it is printed: one decimal, and two within half a point of 0 and 100%.
-
-    Only what is exactly all or nothing is `100%` or `0%`.
-    """
-    points = round(100 * share, 9)
-    if points in (0, 100):
-        return f"{points:.0f}%"
-    return f"{points:.1f}%" if 0.5 <= points <= 99.5 else f"{min(max(points, 0.01), 99.99):.2f}%"
-
-
-def span(low: float, high: float) -> str:
-    """Two shares, the ends of an interval or of a range: `97.3–98.8%`, or one where they print the same."""
-    ends = percent(low), percent(high)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0].rstrip('%')}–{ends[1]}"
-
-
 def interval(estimate: Estimate) -> str:
     """A share's 95% interval."""
     return span(estimate.low, estimate.high)
@@ -104,27 +67,20 @@ def by_student(summary: Summary) -> str:
     return span(*summary.worst_and_best) if summary.worst_and_best else ""
 
 
-def verdict(row: Comparison, published: PublishedResults) -> str:
-    """What came out for one method on one task, in one or two plain sentences that stand beside our success."""
+def in_a_sentence(row: Comparison, published: PublishedResults) -> str:
+    """What stands beside the success of one method on one task: its steps, and the paper's figures."""
     if row.main is None:
-        return f"{row.title} was not evaluated on {row.task}."
-    ours, paper = row.main, row.published
-    if paper is None:
-        return f"{row.title} takes {ours.length.mean:.1f} steps per episode; the paper has no such task."
-    if row.method == "llm4teach":
-        words = {Mark.BEAT: "beats", Mark.MATCH: "matches", Mark.MISS: "misses"}
-    else:
-        words = {Mark.BEAT: "is higher than", Mark.MATCH: "is level with", Mark.MISS: "is lower than"}
-    assert row.mark is not None  # both sides are there
-    text = (
-        f"{row.title} {words[row.mark]} the paper’s {percent(paper.success)}, in {ours.length.mean:.1f} steps per "
-        f"episode against {paper.length:.1f}."
-    )
+        return "Not evaluated."
+    text = f"{row.title}, in {row.main.length.value:.1f} steps per episode."
     best = published.best(row.task)
-    if best is None or best[0] == row.method:
+    if row.published is None or best is None:
         return text
-    beside = {Mark.BEAT: "above", Mark.MATCH: "level with", Mark.MISS: "below"}[mark(ours.success, best[1].success)]
-    return f"{text} It is {beside} the paper’s best, {METHOD_TITLES[best[0]]} ({percent(best[1].success)})."
+    text += f" The paper has {percent(row.published.success)} in {row.published.length:.1f}"
+    return (
+        f"{text}."
+        if best[0] == row.method
+        else f"{text}; its best is {METHOD_TITLES[best[0]]} with {percent(best[1].success)}."
+    )
 
 
 def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
@@ -151,7 +107,7 @@ def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
                     "paper_success": paper.success if paper else "",
                     "paper_return": paper.episode_return if paper else "",
                     "paper_length": paper.length if paper else "",
-                    "mark": said(row.method, mark(ours.success, paper.success)) if ours and paper else "",
+                    "mark": beside(ours, paper),
                 }
             )
     return rows
@@ -160,7 +116,7 @@ def table_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
 def _columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
     if estimate is None:
         return {name: "", f"{name}_low": "", f"{name}_high": ""}
-    return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def metrics(comparisons: Iterable[Comparison]) -> dict[str, dict[str, dict[str, float]]]:
@@ -172,6 +128,6 @@ def metrics(comparisons: Iterable[Comparison]) -> dict[str, dict[str, dict[str, 
     means: dict[str, dict[str, dict[str, float]]] = {"success": {}, "length": {}}
     for row in sorted(comparisons, key=lambda row: row.method == "llm"):
         if row.main:
-            means["success"].setdefault(row.method, {})[row.task] = row.main.success.mean
-            means["length"].setdefault(row.method, {})[row.task] = row.main.length.mean
+            means["success"].setdefault(row.method, {})[row.task] = row.main.success.value
+            means["length"].setdefault(row.method, {})[row.task] = row.main.length.value
     return means

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.report.comparison import percent
-from pipeline.report.curves import band
+from pipeline.printing import percent
 from pipeline.report.figures import Drawing, Theme, draw_band, finish_curves, save
-from pipeline.report.trials import TrialGroup
+from pipeline.results.curves import band
+from pipeline.results.trials import TrialGroup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ LINES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)))
 
 def variant_curves(directory: Path, experiment: str, task: str, groups: Sequence[TrialGroup]) -> Drawing | None:
     """Success in training against steps, one line per variant; None if there is nothing to draw."""
-    bands = {group.variant: found for group in groups if (found := band(group.curves, "env_steps"))}
+    bands = {group.variant.name: found for group in groups if (found := band(group.curves, "env_steps"))}
     if not bands:
         return None
 

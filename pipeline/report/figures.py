@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from pipeline.files import naming
-from pipeline.report.comparison import percent
-from pipeline.report.curves import Axis, Band, Curve, band
-from pipeline.report.published_results import METHOD_TITLES
+from pipeline.printing import Axis, amount, percent
+from pipeline.results.curves import Band, Curve, band
+from pipeline.results.published_results import METHOD_TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -175,24 +175,14 @@ def teacher_leaves(curves: Sequence[Curve], axis: Axis) -> float | None:
     return float(np.median(moments)) if moments else None
 
 
-def amount(x: float, axis: Axis) -> str:
-    """A number of steps or seconds, short: `0.21M`, `35K`, `4.2 s`, `3.5 min`."""
-    if axis == "seconds":
-        return f"{x:.1f} s" if x < 120 else f"{x / 60:.1f} min"
-    return f"{x / 1e6:.2f}M" if x >= 1e5 else f"{x / 1e3:.0f}K" if x >= 1e3 else f"{x:.0f}"
-
-
 def _course_in_words(method: str, course: Band, axis: Axis, paper: float | None) -> str:
-    """Where a method's mean reaches the paper’s level, and how training ends."""
-    title = METHOD_TITLES.get(method, method)
-    unit = " steps" if axis == "env_steps" else ""
-    ends = f"ends at {percent(course.final)}."
+    """How training ends, and from where on a method's mean stays at the paper’s level."""
+    text = f"{METHOD_TITLES.get(method, method)} ends at {percent(course.final)}"
     if paper is None:
-        return f"{title} {ends}"
+        return f"{text}."
     reached = course.reaches(paper)
-    if reached is None:
-        return f"{title} does not stay at the paper’s {percent(paper)} in training and {ends}"
-    return f"{title} reaches the paper’s {percent(paper)} at {amount(reached, axis)}{unit} and {ends}"
+    first = "never" if reached is None else f"from {amount(reached, axis)}{' steps' if axis == 'env_steps' else ''} on"
+    return f"{text} and is at the paper’s {percent(paper)} {first}."
 
 
 def _seeds(count: int) -> str:

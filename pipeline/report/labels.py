@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.instructions import SoftInstruction
 from pipeline.tables import LABELS, STATES, read_instructions, read_table
 
 SHOWN = 40
@@ -57,7 +58,7 @@ def read_labels(task: str, labels: Path, states: Path) -> LabelReport:
 
     Raises TableError if either is broken.
     """
-    read_instructions(labels, task)
+    instructions = read_instructions(labels, task)
     rows = read_table(labels, LABELS).to_pylist()
     visits: dict[str, int] = {}
     texts: dict[str, str] = {}
@@ -73,7 +74,7 @@ def read_labels(task: str, labels: Path, states: Path) -> LabelReport:
     total = sum(visits.values())
     return LabelReport(
         task=task,
-        states=tuple(_labelled(row, met[row["state_id"]]) for row in rows[:SHOWN]),
+        states=tuple(_labelled(row, instructions[row["state_id"]], met[row["state_id"]]) for row in rows[:SHOWN]),
         rows=len(rows),
         provider=_distinct(rows, "provider"),
         model=_distinct(rows, "model_returned") or _distinct(rows, "model_requested"),
@@ -85,19 +86,14 @@ def read_labels(task: str, labels: Path, states: Path) -> LabelReport:
     )
 
 
-def _labelled(row: Mapping[str, Any], count: int) -> LabelledState:
-    plans = tuple((_plan_text(entry), entry["prob"]) for entry in row["plans"] or ())
+def _labelled(row: Mapping[str, Any], instruction: SoftInstruction, count: int) -> LabelledState:
+    plans = tuple((str(share.plan), share.prob) for share in instruction.shares)
     unusable = tuple(
         (entry["verdict"], entry["example"] or "", entry["prob"] or 0.0)
         for entry in row["verdicts"] or ()
         if entry["verdict"] not in ("valid", "repaired")
     )
     return LabelledState(row["state_text"], count, plans, row["residual_mass"], unusable)
-
-
-def _plan_text(entry: Mapping[str, Any]) -> str:
-    """The plan as it was understood, not as it was written: `go to key, pick up key`."""
-    return ", ".join(" ".join([option["name"], *option["args"]]) for option in entry["options"])
 
 
 def _distinct(rows: Sequence[Mapping[str, Any]], column: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.curves import Curve
-from pipeline.tables import TableError
+from pipeline.json_file import read_json
+from pipeline.results.curves import Curve
+from pipeline.student.runs.saved import CONFIG
 
 LIBRARIES = ("llm4teach", "torch", "numpy", "numba", "minigrid", "gymnasium")
 
@@ -41,13 +41,12 @@ class Students:
 def find_students(method: str, curves: Sequence[Curve], folders: Sequence[Path]) -> Students | None:
     """The students behind some curves (each one's folder), with the settings that their `config.json` files agree on.
 
-    None if there are none.
-
-    Raises TableError for a `config.json` that is not a JSON object.
+    None if there are none. Raises JsonError for a `config.json` that is not a JSON object.
     """
     if not curves:
         return None
-    configs = [_config(folder / "config.json") for folder in folders]
+    paths = [folder / CONFIG for folder in folders]
+    configs = [read_json(path) if path.is_file() else {} for path in paths]
     shared = {key: value for key, value in configs[0].items() if all(c.get(key) == value for c in configs)}
     return Students(
         method,
@@ -56,19 +55,6 @@ def find_students(method: str, curves: Sequence[Curve], folders: Sequence[Path])
         float(np.mean([curve.env_steps[-1] for curve in curves])),
         float(np.mean([curve.seconds[-1] for curve in curves])),
     )
-
-
-def _config(path: Path) -> dict[str, Any]:
-    """A student's settings; none of them if the file is not there."""
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TableError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise TableError(f"{path}: wanted keys and values, found {type(content).__name__}")
-    return content
 
 
 def versions() -> dict[str, str]:

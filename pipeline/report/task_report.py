@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from pipeline.params import Params
 from pipeline.report.comparison import Comparison, compare
-from pipeline.report.curves import Curve, find_curves
-from pipeline.report.episodes import read_episodes, summaries
 from pipeline.report.figures import Drawing, learning_curves, teacher_share
 from pipeline.report.labels import LabelReport, read_labels
-from pipeline.report.published_results import published_results
 from pipeline.report.runs import Students, find_students
-from pipeline.report.trials import TrialGroup
+from pipeline.results.curves import Curve, find_curves
+from pipeline.results.episodes import read_episodes, summaries
+from pipeline.results.published_results import published_results
+from pipeline.results.trials import TrialGroup
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def gather(
             curves[method], folders[method] = list(group.curves), list(group.folders)
     groups = [find_students(method, each, folders[method]) for method, each in curves.items()]
     paper = published_results().figure(name, "llm4teach")
-    alone = next((row.main.success.mean for row in comparisons if row.method == "llm" and row.main), None)
+    alone = next((row.main.success.value for row in comparisons if row.method == "llm" and row.main), None)
     drawings = [
         learning_curves(figures, name, axis, curves, paper.success if paper else None, alone)
         for axis in ("env_steps", "seconds")

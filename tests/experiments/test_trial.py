@@ -8,11 +8,13 @@ import pytest
 import tiny
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pipeline.experiments.experiment import TUNED, Experiment, Variant, applied, experiments
+from pipeline.experiments.catalogue import ANNEALING, DISTANCE, EXPERIMENTS
+from pipeline.experiments.experiment import Experiment, Times, Variant, applied
 from pipeline.experiments.trial import carry_out_trial, done_trials, is_done, trial_key, trials
 from pipeline.fan_out import Interrupted
 from pipeline.params import load_params
 from pipeline.student.annealing import teacher_weight
+from pipeline.student.methods.method import get_method
 from pipeline.tables import EPISODES, read_table
 from stages.collect import collect
 
@@ -92,6 +94,8 @@ def test_a_warm_start_on_other_states_is_another_trial(tmp_path):
 def test_only_the_tasks_of_params_are_tried():
     experiment = Experiment("kind", "?", "", (tiny.TASK, "LavaDoorKey"), (Variant("one"),), seeds=2)
     assert {trial.task for trial in trials(experiment, tiny.params(), Path())} == {tiny.TASK}
+    everywhere = replace(experiment, tasks=())
+    assert {trial.task for trial in trials(everywhere, tiny.params(), Path())} == {tiny.TASK}
 
 
 def test_trials_share_a_place_for_checkpoints_in_peace(tmp_path, monkeypatch):
@@ -132,6 +136,8 @@ def test_steps_set_the_teacher_free_phase():
     assert applied(schedule, {"steps": 1280}).finetune == 4
     assert applied(schedule, {"steps": 100}).finetune == 0
     assert applied(schedule, {"i1": 0}).i1 == 0
+    assert applied(schedule, {"i2": Times(2, "i1"), "steps": Times(2, "steps")}).i2 == 8
+    assert applied(schedule, {"i2": Times(2, "i1"), "steps": Times(2, "steps")}).finetune == 2 * 10 - 8
     with pytest.raises(ValueError, match="i1 must be at most i2"):
         applied(schedule, {"i1": 9})
 
@@ -139,12 +145,11 @@ def test_steps_set_the_teacher_free_phase():
 def test_the_annealing_experiment_has_the_papers_proportions():
     """A.7: a fall from lambda_0 to a hundredth of it, which is kept for as long; or only the one, or only the other."""
     params = load_params(tiny.ROOT / "params.yaml")
-    (experiment,) = (e for e in experiments(params) if e.name == "annealing")
     i1, top = params.schedule.i1, params.schedule.lambda_0
     assert i1 > 10
     found = {}
-    for variant in experiment.variants:
-        schedule = applied(params.schedule, variant.schedule)
+    for variant in ANNEALING.variants:
+        schedule = variant.applied(params.schedule)
         assert schedule.iterations == params.schedule.iterations  # all train for as long
         found[variant.name] = [teacher_weight(schedule, i) for i in (0, i1 - 1, i1, 2 * i1 - 1, 2 * i1)]
     assert found == {
@@ -157,8 +162,7 @@ def test_the_annealing_experiment_has_the_papers_proportions():
 
 def test_the_distance_experiment_weighs_wasserstein_as_kl_and_five_times():
     params = load_params(tiny.ROOT / "params.yaml")
-    (experiment,) = (e for e in experiments(params) if e.name == "distance")
-    schedules = [applied(params.schedule, variant.schedule) for variant in experiment.variants]
+    schedules = [variant.applied(params.schedule) for variant in DISTANCE.variants]
     top = params.schedule.lambda_0
     expected = [("kl", top), ("wasserstein", top), ("wasserstein", 5 * top)]
     assert [(schedule.distance, schedule.lambda_0) for schedule in schedules] == expected
@@ -166,18 +170,20 @@ def test_the_distance_experiment_weighs_wasserstein_as_kl_and_five_times():
 
 def test_each_method_has_the_settings_it_was_tuned_with():
     params = load_params(tiny.ROOT / "params.yaml")
-    for experiment in experiments(params):
+    for experiment in EXPERIMENTS:
         for variant in experiment.variants:
-            schedule = applied(params.schedule, variant.schedule)
+            schedule = variant.applied(params.schedule)
             for key in ("lr", "entropy"):
-                assert getattr(schedule, key) == TUNED.get(variant.method, {}).get(key, getattr(params.schedule, key))
+                assert getattr(schedule, key) == get_method(variant.method).tuned.get(
+                    key, getattr(params.schedule, key)
+                )
 
 
 def test_every_experiment_is_valid_on_the_shipped_params():
     params = load_params(tiny.ROOT / "params.yaml")
-    for experiment in experiments(params):
+    for experiment in EXPERIMENTS:
         assert experiment.question.endswith("?")
         folders = {trial.out for trial in trials(experiment, params, Path())}
-        assert len(folders) == experiment.seeds * len(experiment.tasks) * len(experiment.variants)
+        assert len(folders) == experiment.seeds * len(experiment.tasks_of(params)) * len(experiment.variants)
         for variant in experiment.variants:
-            applied(params.schedule, variant.schedule)
+            variant.applied(params.schedule)

@@ -1,4 +1,4 @@
-"""Marks at their edges, the paper's figures, and how a verdict is worded."""
+"""The paper's figures beside ours: marks at their edges, and what stands beside a figure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pyarrow as pa
 import pytest
 from synthetic import episode_rows
 
-from pipeline.report.comparison import Mark, compare, interval, mark, metrics, percent, said, span, table_rows, verdict
-from pipeline.report.episodes import Estimate, Summary, summaries
-from pipeline.report.published_results import published_results
+from pipeline.report.comparison import MARKS, by_student, compare, in_a_sentence, interval, metrics, table_rows
+from pipeline.results.episodes import Summary, summaries
+from pipeline.results.published_results import published_results
+from pipeline.statistics import Estimate
 from pipeline.tables import EPISODES
 
 
@@ -17,31 +18,21 @@ def summary(task: str, method: str, successes: int, n: int = 1000, acting: str =
     return summaries(pa.Table.from_pylist(rows, schema=EPISODES))[0]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.9001, 0.95, Mark.BEAT),
-        (0.9, 0.95, Mark.MATCH),
-        (0.85, 0.9, Mark.MATCH),
-        (0.85, 0.8999, Mark.MISS),
-        (0.9, 0.9, Mark.MATCH),
-    ],
-)
-def test_mark_at_its_edges(low: float, high: float, expected: Mark) -> None:
-    assert mark(Estimate(0.9, low, high), 0.9) is expected
+def test_a_mark_tells_the_side_of_the_whole_interval() -> None:
+    """A perfect score beside a perfect score is level, and no success of 99% is."""
+    for successes, word in ((1000, "level"), (990, "lower")):
+        (row,) = [
+            row
+            for row in compare(["SimpleDoorKey"], [summary("SimpleDoorKey", "llm", successes)], published_results())
+            if row.main
+        ]
+        assert row.mark == word
+    assert list(MARKS.values()) == ["higher", "level", "lower"]
 
 
-def test_a_perfect_score_matches_a_perfect_score() -> None:
-    assert mark(summary("SimpleDoorKey", "llm", 1000).success, 1.0) is Mark.MATCH
-    assert mark(summary("SimpleDoorKey", "llm", 990).success, 1.0) is Mark.MISS
-
-
-def test_percent_has_two_decimals_near_the_ends_and_never_rounds_up_to_all_or_nothing() -> None:
-    shares = {1.0: "100%", 0.99996: "99.99%", 0.9996: "99.96%", 0.995: "99.5%", 0.5: "50.0%"}
-    shares |= {0.0051: "0.5%", 0.0004: "0.04%", 0.00001: "0.01%", 0.0: "0%"}
-    assert [percent(share) for share in shares] == list(shares.values())
+def test_an_interval_and_a_range_of_students() -> None:
     assert interval(Estimate(0.5, 0.25, 1.0)) == "25.0–100%"
-    assert span(0.7, 0.70001) == "70.0%"
+    assert by_student(summary("T", "rl", 3, 4)) == ""
 
 
 def test_published_figures_are_the_papers() -> None:
@@ -61,55 +52,45 @@ def test_published_figures_are_the_papers() -> None:
 def test_compare_lists_the_papers_methods_and_says_what_was_not_run() -> None:
     rows = compare(["LavaDoorKey", "Mine"], [summary("LavaDoorKey", "llm4teach", 999)], published_results())
     assert [(row.task, row.method, row.mark) for row in rows] == [
-        ("LavaDoorKey", "llm", None),
-        ("LavaDoorKey", "hierarchical", None),
-        ("LavaDoorKey", "rl", None),
-        ("LavaDoorKey", "llm4teach", Mark.BEAT),
+        ("LavaDoorKey", "llm", ""),
+        ("LavaDoorKey", "hierarchical", ""),
+        ("LavaDoorKey", "rl", ""),
+        ("LavaDoorKey", "llm4teach", "higher"),
     ]
-    assert verdict(rows[0], published_results()) == "LLM alone was not evaluated on LavaDoorKey."
+    assert in_a_sentence(rows[0], published_results()) == "Not evaluated."
 
 
-def test_the_verdict_rests_on_sampled_acting() -> None:
+def test_the_mark_rests_on_sampled_acting() -> None:
     both = [summary("LavaDoorKey", "llm4teach", 500, acting="argmax"), summary("LavaDoorKey", "llm4teach", 999)]
     row = compare(["LavaDoorKey"], both, published_results())[-1]
     assert row.main is both[1]
-    assert row.mark is Mark.BEAT
-    assert compare(["LavaDoorKey"], both[:1], published_results())[-1].mark is Mark.MISS
+    assert row.mark == "higher"
+    assert compare(["LavaDoorKey"], both[:1], published_results())[-1].mark == "lower"
 
 
-@pytest.mark.parametrize(
-    ("successes", "words"),
-    [
-        (1000, "LLM4Teach beats the paper’s 93.1%, in 22.0 steps per episode against 30.6. It is above the paper’s"),
-        (975, "LLM4Teach beats the paper’s 93.1%, in 25.2 steps per episode against 30.6. It is level with the"),
-        (930, "LLM4Teach matches the paper’s 93.1%"),
-        (800, "LLM4Teach misses the paper’s 93.1%"),
-    ],
-)
-def test_verdict_words(successes: int, words: str) -> None:
-    row = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "llm4teach", successes)], published_results())[-1]
-    assert verdict(row, published_results()).startswith(words)
+def test_what_stands_beside_our_success() -> None:
+    def words(task: str, method: str, successes: int) -> str:
+        rows = compare([task], [summary(task, method, successes)], published_results())
+        return in_a_sentence(next(row for row in rows if row.method == method), published_results())
+
+    assert words("DivergedDoorKey", "llm4teach", 1000) == (
+        "LLM4Teach, in 22.0 steps per episode. The paper has 93.1% in 30.6; its best is Hierarchical RL with 98.0%."
+    )
+    assert words("LavaDoorKey", "llm4teach", 1000) == (
+        "LLM4Teach, in 22.0 steps per episode. The paper has 90.9% in 36.8."
+    )
+    assert words("Mine", "llm4teach", 1000) == "LLM4Teach, in 22.0 steps per episode."
 
 
-def test_only_llm4teach_beats_or_misses() -> None:
-    words = [said("llm4teach", found) for found in Mark]
-    assert words == ["beat", "match", "miss"]
-    for method in ("rl", "hierarchical", "llm", "mine"):
-        assert [said(method, found) for found in Mark] == ["higher", "level", "lower"]
-    assert said("llm4teach", None) == said("rl", None) == ""
-
-
-@pytest.mark.parametrize(("successes", "word", "words"), [(500, "higher", "is higher than"), (0, "lower", "is lower")])
-def test_a_baseline_is_higher_or_lower_everywhere(successes: int, word: str, words: str) -> None:
-    rows = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "rl", successes)], published_results())
-    assert [row["mark"] for row in table_rows(rows) if row["method"] == "rl"] == [word]
-    assert verdict(rows[2], published_results()).startswith(f"RL, no teacher {words}")
+def test_baselines_are_marked_by_the_same_words() -> None:
+    for successes, word in ((500, "higher"), (0, "lower")):
+        rows = compare(["DivergedDoorKey"], [summary("DivergedDoorKey", "rl", successes)], published_results())
+        assert [row["mark"] for row in table_rows(rows) if row["method"] == "rl"] == [word]
 
 
 def test_a_task_of_ones_own_has_no_mark() -> None:
     (row,) = compare(["Mine"], [summary("Mine", "llm4teach", 900)], published_results())
-    assert row.mark is None
-    assert "the paper has no such task" in verdict(row, published_results())
+    assert row.mark == ""
     assert metrics([row])["success"]["llm4teach"]["Mine"] == 0.9
     assert table_rows([row])[0]["paper_success"] == ""
 
@@ -125,7 +106,7 @@ def test_table_rows_and_metrics_say_the_same() -> None:
     ]
     assert [(measure, *each) for measure, means in metrics(rows).items() for each in means.items()] == found
     for name, mine in zip(("llm", "llm4teach"), summaries, strict=True):
-        expected = (mine.episode_return.mean, mine.episode_return.low, mine.episode_return.high)
+        expected = (mine.episode_return.value, mine.episode_return.low, mine.episode_return.high)
         assert (flat[name]["return"], flat[name]["return_low"], flat[name]["return_high"]) == expected
     assert flat["rl"]["success"] == ""
     assert flat["rl"]["paper_success"] == 0.101

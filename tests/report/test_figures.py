@@ -10,8 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic import write_student
 
-from pipeline.report.curves import Curve, find_curves
-from pipeline.report.figures import LIGHT, amount, learning_curves, teacher_leaves, teacher_share
+from pipeline.report.figures import LIGHT, learning_curves, teacher_leaves, teacher_share
+from pipeline.results.curves import Curve, find_curves
 
 
 def leaving(seed: int, iteration: int) -> Curve:
@@ -43,20 +43,6 @@ def test_figures_say_where_the_teacher_leaves(tmp_path: Path, monkeypatch: pytes
         assert said == (["teacher leaves"] if leaves < 120 else [])
 
 
-@pytest.mark.parametrize(
-    ("steps", "words"), [(999, "999"), (1000, "1K"), (99_999, "100K"), (100_000, "0.10M"), (2_345_678, "2.35M")]
-)
-def test_steps_are_short(steps: float, words: str) -> None:
-    assert amount(steps, "env_steps") == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(4.25, "4.2 s"), (119.9, "119.9 s"), (120, "2.0 min"), (210, "3.5 min")]
-)
-def test_seconds_become_minutes_after_two(seconds: float, words: str) -> None:
-    assert amount(seconds, "seconds") == words
-
-
 def test_captions_of_one_run_agree(tmp_path: Path) -> None:
     for seed in (0, 1, 2):  # they differ in how long an iteration takes
         write_student(tmp_path, "T", "llm4teach", seed, rate=0.03)
@@ -64,7 +50,7 @@ def test_captions_of_one_run_agree(tmp_path: Path) -> None:
     by_steps, by_seconds = (learning_curves(tmp_path, "T", axis, curves, 0.5) for axis in ("env_steps", "seconds"))
     assert by_steps
     assert by_seconds
-    ends = [drawing.caption.split(" and ends at ")[1].split(". ")[0] for drawing in (by_steps, by_seconds)]
-    assert ends[0] == ends[1] != ""
-    assert " steps and" in by_steps.caption
-    assert " s and" in by_seconds.caption
+    ends = [drawing.caption.split(" and is at the paper’s 50.0% from ") for drawing in (by_steps, by_seconds)]
+    assert ends[0][0] == ends[1][0] != ""
+    assert "K steps on." in ends[0][1]
+    assert " s on." in ends[1][1]

@@ -18,10 +18,11 @@ import pytest
 from PIL import Image
 from synthetic import HOSTILE, params, write_evaluation, write_labels, write_student
 
+from pipeline.json_file import JsonError
 from pipeline.report.labels import LabelReport
-from pipeline.report.page import what_was_run
-from pipeline.report.published_results import published_results
+from pipeline.report.page import render
 from pipeline.report.task_report import TaskReport
+from pipeline.results.published_results import published_results
 from pipeline.tables import TableError
 from stages.report import report
 
@@ -102,17 +103,17 @@ def test_the_page_stands_alone_and_escapes_the_teacher(page_path: Path) -> None:
     assert "url(" not in html
     assert "@import" not in html
     assert HOSTILE not in html
-    assert f"go to {HOSTILE}" in page.text  # shown as it is, not dropped
+    assert f"go to <{HOSTILE}>" in page.text  # shown as it is, not dropped
     assert "unknown option" in page.text
 
 
 def test_the_page_says_what_was_run_and_how_it_went(page_path: Path) -> None:
     page = Page(page_path.read_text())
-    assert "LLM4Teach beats the paper’s success on the one task compared." in page.text
-    assert "2 students per task, each trained for 0.49M environment steps" in page.text
-    assert "22,913 parameters" in page.text
+    assert "Beside the paper’s, the success of LLM4Teach is higher on 1 of 1 task." in page.text
+    assert "come from published a model." in page.text
+    assert "plays 1000 held-out layouts per task" in page.text
+    assert "SimpleDoorKey LLM4Teach 0, 1 22,913 egocentric fast 0.49M" in " ".join(page.text.split())
     assert "Intervals are for new students on new layouts" in page.text
-    assert "on 200 held-out layouts" in page.text
     assert "66.7% of collected descriptions" in page.text
     assert "80.0% of visits covered" in page.text
     assert "Without a label: The agent observes a box 0" in page.text
@@ -126,8 +127,8 @@ def test_models_are_named_once_and_in_order() -> None:
     for model in "gecdafbg":
         labels = LabelReport("T", (), 1, "openai", f"model {model}", "sample", None, None, 0.0, ())
         tasks.append(TaskReport("T", [], labels=labels))
-    models = ", ".join(f"model {letter}" for letter in "abcdefg")
-    assert f"“openai” (model: {models})." in what_was_run(params(), tasks)
+    models = ", ".join(f"openai model {letter}" for letter in "abcdefg")
+    assert f"come from {models}." in " ".join(Page(render(params(), tasks)).text.split())
 
 
 def test_the_files_beside_the_page(page_path: Path) -> None:
@@ -145,8 +146,8 @@ def test_the_files_beside_the_page(page_path: Path) -> None:
         ("llm", "sampled", "level"),
         ("hierarchical", "", ""),
         ("rl", "", ""),
-        ("llm4teach", "sampled", "beat"),
-        ("llm4teach", "argmax", "beat"),
+        ("llm4teach", "sampled", "higher"),
+        ("llm4teach", "argmax", "higher"),
     ]
 
 
@@ -164,7 +165,7 @@ def test_the_table_is_whole_and_tells_the_interval_and_the_students_range(page_p
     (line,) = [line for line in text.splitlines() if "LLM4Teach" in line]
     # Two students of 200 episodes each, of which none fails: z^2 / (200 + z^2) = 1.9% below.
 
-    assert line.split()[-3:] == ["98.1–100%", "100%", "beat"]
+    assert line.split()[-3:] == ["98.1–100%", "100%", "higher"]
     assert [line.split()[0] for line in text.splitlines()[4:8]] == ["SimpleDoorKey", "Hierarchical", "RL,", "LLM4Teach"]
     with (page_path.parent / "table.csv").open(newline="") as file:
         teacher, *_, student, _ = csv.DictReader(file)
@@ -212,7 +213,7 @@ def test_our_success_stands_first_so_that_it_is_seen_on_a_narrow_screen(page_pat
     assert cells[:4] == [
         "<b>100%</b><br><small>98.1–100%</small>",
         "96.4%",
-        '<span class="mark beat">▲ beat</span>',
+        '<span class="mark higher">▲ higher</span>',
         "100%",
     ]
 
@@ -232,7 +233,7 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
         "the evaluation of llm (data/evaluations/SimpleDoorKey/llm.parquet)",
         "students of llm4teach (data/students/SimpleDoorKey/llm4teach)",
         "the label table (data/labels/SimpleDoorKey/labels.parquet)",
-        "there is nothing to compare yet",
+        "LLM4Teach was not evaluated yet",
         "no training log",
         "No student was trained with a teacher",
         "No film",
@@ -258,7 +259,7 @@ def test_a_broken_evaluation_table_is_an_error_and_no_page(full: Path) -> None:
 def test_a_broken_config_is_named(full: Path) -> None:
     path = full / DATA / "students" / "SimpleDoorKey" / "llm4teach" / "final" / "1" / "config.json"
     path.write_text("[1, 2]")
-    with pytest.raises(TableError, match=r"1/config\.json: wanted keys and values"):
+    with pytest.raises(JsonError, match=r"1/config\.json: wanted keys and values"):
         report(params(), full)
 
 

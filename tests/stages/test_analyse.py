@@ -38,7 +38,7 @@ def test_everything_of_a_tiny_student(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["shortest"][TASK]["layouts"] == 20
     assert found["errors"][TASK]["episodes"] == 20
     assert found["departures"][TASK]["episodes"] == 20
-    assert found["transfer"][0]["source"] == found["transfer"][0]["target"] == TASK
+    assert found["transfer"][TASK][TASK]["students"] == 1
     assert found["cost"][TASK]["student"]["env_steps"] == 10 * 8 * 16
     assert found["cost"][TASK]["ways"][1]["answers"] == 6 * 8 * 16
     assert found["cost"][TASK]["tokens"] == {"in": 100, "out": 20, "measured": True}
@@ -56,8 +56,7 @@ def test_without_students_and_labels_the_rest_is_written_and_said(
     analyse(params(), tmp_path)
     found = results(tmp_path)
     assert found["shortest"][TASK]["unsolvable"] == 0
-    assert found["errors"] == found["departures"] == found["cost"] == found["failures"] == {}
-    assert found["transfer"] == []
+    assert found["errors"] == found["departures"] == found["cost"] == found["failures"] == found["transfer"] == {}
     said = capsys.readouterr().out
     assert "no label table" in said
     assert "no evaluated student" in said

@@ -55,8 +55,10 @@ def test_each_held_out_layout_is_played_once_per_way_of_acting(root: Path, metho
         assert {task.split(seed) for seed in seeds} == {"test"}
         successes = sum(row["success"] for row in mine)
         assert metrics[acting]["success"] == successes / EPISODES_EACH
-        low, high = wilson_interval(successes, EPISODES_EACH)
-        assert (metrics[acting]["success_low"], metrics[acting]["success_high"]) == pytest.approx((low, high))
+        expected = wilson_interval(successes, EPISODES_EACH)
+        assert (metrics[acting]["success_low"], metrics[acting]["success_high"]) == pytest.approx(
+            (expected.low, expected.high)
+        )
         assert metrics[acting]["length"] == pytest.approx(np.mean([row["episode_length"] for row in mine]))
     assert {(row["task"], row["method"], row["seed"], row["split"]) for row in found} == {(TASK, method, seed, "test")}
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.files import naming, write_bytes
 from pipeline.student.learner import CURVE_COLUMNS
+from pipeline.tables import TableError
 
 GROUPS = {
     "Train/Success Rate": "success",
@@ -86,6 +87,9 @@ def _short(value: Any) -> Any:
 
 
 def read_curve(path: Path) -> list[dict[str, str]]:
-    """The rows of a written curve, as text."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of a written curve, as text; `pipeline.results.curves` has them as numbers. Raises TableError."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{path}: not a CSV file ({error})") from None

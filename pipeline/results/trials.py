@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.experiments.experiment import Experiment
-from pipeline.report.curves import WINDOW, Curve, read_curve
-from pipeline.report.episodes import Summary, read_episodes, summaries
+from pipeline.experiments.experiment import Experiment, Variant
+from pipeline.json_file import read_json
+from pipeline.params import Params
+from pipeline.results.curves import WINDOW, Curve
+from pipeline.results.episodes import Summary, read_episodes, summaries
+from pipeline.student.runs.saved import CONFIG, CURVE
 from pipeline.tables import TableError
 
 
@@ -27,14 +29,21 @@ class TrialGroup:
     config   the first student's config.json
     """
 
-    experiment: str
-    variant: str
+    experiment: Experiment
+    variant: Variant
     task: str
-    method: str
     folders: tuple[Path, ...]
     curves: tuple[Curve, ...]
     table: pa.Table
     config: dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        return self.variant.method
+
+    @property
+    def students(self) -> int:
+        return len(self.curves)
 
     @property
     def network(self) -> str:
@@ -60,6 +69,16 @@ class TrialGroup:
         level; infinity if it never is."""
         return np.array([_reached(curve, level) for curve in self.curves])
 
+    def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """(least, most), float[seeds]: environment steps between which each student gets to a level of success.
+
+        Some may have been there before enough whole episodes had ended to see it, and some get there, if ever, after
+        they stopped.
+        """
+        steps, earliest = self.reached(level), self.reached(-np.inf).min()
+        ends = np.array([curve.env_steps[-1] for curve in self.curves])
+        return np.where(np.isinf(steps), ends, np.where(steps <= earliest, 0.0, steps)), steps
+
     def course(self, end: float) -> np.ndarray:
         """float[seeds]: each student's success in training up to so many environment steps; NaN where none is known."""
         means = []
@@ -82,51 +101,38 @@ def _reached(curve: Curve, level: float) -> float:
 
 
 def read_trials(
-    paper: Path, experiments: Sequence[Experiment], tasks: Container[str], done: Container[Path]
+    paper: Path, experiments: Sequence[Experiment], params: Params, done: Container[Path]
 ) -> list[TrialGroup]:
     """The finished trials under data/paper, in the order of the experiments, their tasks and their variants.
 
-    Only these tasks are read, and of their trials those whose folders are among `done`: others were made with other
-    settings. Raises TableError for a broken file.
+    Only the params' tasks are read, and of their trials those whose folders are among `done`: others were made with
+    other settings. Raises TableError for a broken file.
     """
-    found: dict[tuple[str, str, str], list[tuple[int, Path, str]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[int, Path]]] = {}
     for marker in paper.glob("*/*/*/*/trial.json"):
-        if marker.parent not in done:
-            continue
-        about = _read(marker)
-        if not {"experiment", "variant", "task", "seed", "method"} <= set(about):
-            raise TableError(f"{marker}: wanted the keys experiment, variant, task, seed and method")
-        key = about["experiment"], about["variant"], about["task"]
-        found.setdefault(key, []).append((about["seed"], marker.parent, about["method"]))
-    groups = []
-    for experiment in experiments:
-        for task in experiment.tasks:
-            for variant in experiment.variants:
-                trials = sorted(found.get((experiment.name, variant.name, task), []))
-                if trials and task in tasks:
-                    groups.append(_group(experiment.name, variant.name, task, trials))
-    return groups
+        if marker.parent in done:
+            about = read_json(marker)
+            if not {"experiment", "variant", "task", "seed"} <= set(about):
+                raise TableError(f"{marker}: wanted the keys experiment, variant, task and seed")
+            key = about["experiment"], about["variant"], about["task"]
+            found.setdefault(key, []).append((about["seed"], marker.parent))
+    return [
+        _group(experiment, variant, task, sorted(trials))
+        for experiment in experiments
+        for task in experiment.tasks_of(params)
+        for variant in experiment.variants
+        if (trials := found.get((experiment.name, variant.name, task)))
+    ]
 
 
-def _group(experiment: str, variant: str, task: str, trials: Sequence[tuple[int, Path, str]]) -> TrialGroup:
-    method = trials[0][2]
+def _group(experiment: Experiment, variant: Variant, task: str, trials: Sequence[tuple[int, Path]]) -> TrialGroup:
+    tables = [read_episodes(folder / "episodes.parquet", task, variant.method) for _, folder in trials]
     return TrialGroup(
         experiment,
         variant,
         task,
-        method,
-        tuple(folder for _, folder, _ in trials),
-        tuple(read_curve(folder / "curve.csv", seed) for seed, folder, _ in trials),
-        pa.concat_tables([read_episodes(folder / "episodes.parquet", task, method) for _, folder, _ in trials]),
-        _read(trials[0][1] / "config.json"),
+        tuple(folder for _, folder in trials),
+        tuple(Curve.read(folder / CURVE, seed) for seed, folder in trials),
+        pa.concat_tables(tables),
+        read_json(trials[0][1] / CONFIG),
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TableError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise TableError(f"{path}: wanted keys and values, found {type(content).__name__}")
-    return content

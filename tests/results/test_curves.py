@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synthetic import write_student
 
-from pipeline.report.curves import Curve, band, binned, find_curves, read_curve
+from pipeline.results.curves import Curve, band, binned, find_curves
 from pipeline.tables import TableError
 
 HEADER = "env_steps,seconds,episodes,success,teacher_weight,label_miss_rate\n"
@@ -39,6 +39,7 @@ def test_reads_what_students_log(tmp_path: Path) -> None:
     [
         ("env_steps,seconds\n1,2\n", "column missing: episodes"),
         (HEADER, "no rows"),
+        (HEADER + "\udcff", "not a CSV file"),
         (HEADER + "1,1,3,often,0,0\n", "line 2: success is 'often'"),
         (HEADER + "2,1,3,1,0,0\n1,2,3,1,0,0\n", "never fall"),
         (HEADER + ",1,3,1,0,0\n", "in every line"),
@@ -46,9 +47,9 @@ def test_reads_what_students_log(tmp_path: Path) -> None:
 )
 def test_broken_logs_are_named(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "curve.csv"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(TableError, match=r"curve\.csv") as error:
-        read_curve(path, 0)
+        Curve.read(path, 0)
     assert said in str(error.value)
 
 

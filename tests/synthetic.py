@@ -21,7 +21,7 @@ def params(tasks: Sequence[str] = ("SimpleDoorKey",), **changes: Any) -> Params:
     """Small, valid parameters."""
     import yaml
 
-    content = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+    content = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     return Params.model_validate({**content, "tasks": list(tasks), **changes})
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from pipeline.printing import Axis
 from pipeline.statistics import students_interval
+from pipeline.student.runs.tracking import read_curve
 from pipeline.tables import TableError
 
-Axis = Literal["env_steps", "seconds"]
 COLUMNS = ("env_steps", "seconds", "episodes", "success", "teacher_weight", "label_miss_rate")
 BINS, LASTING = 60, 5
 WINDOW = 5
@@ -53,37 +52,33 @@ class Curve:
         last = np.flatnonzero(np.isfinite(self.success))[-WINDOW:]
         return float(np.average(self.success[last], weights=self.episodes[last])) if len(last) else math.nan
 
-
-def read_curve(path: Path, seed: int) -> Curve:
-    """Read one student's `curve.csv`. Raises TableError, naming the file, the line and the column."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{path}: not a CSV file ({error})") from None
-    if not rows:
-        raise TableError(f"{path}: the training log has no rows")
-    columns: dict[str, np.ndarray] = {}
-    for name in COLUMNS:
-        if name not in rows[0]:
-            raise TableError(f"{path}: column missing: {name}")
-        values = []
-        for line, row in enumerate(rows, 2):
-            try:
-                values.append(float(row[name]) if row[name] else math.nan)
-            except ValueError:
-                raise TableError(f"{path}, line {line}: {name} is {row[name]!r}; wanted a number") from None
-        columns[name] = np.array(values)
-    for name in ("env_steps", "seconds"):
-        if not np.isfinite(columns[name]).all() or (np.diff(columns[name]) < 0).any():
-            raise TableError(f"{path}: {name} must be there in every line and never fall")
-    return Curve(seed, **columns)
+    @classmethod
+    def read(cls, path: Path, seed: int) -> Curve:
+        """One student's `curve.csv` as numbers. Raises TableError, naming the file, the line and the column."""
+        rows = read_curve(path)
+        if not rows:
+            raise TableError(f"{path}: the training log has no rows")
+        columns: dict[str, np.ndarray] = {}
+        for name in COLUMNS:
+            if name not in rows[0]:
+                raise TableError(f"{path}: column missing: {name}")
+            values = []
+            for line, row in enumerate(rows, 2):
+                try:
+                    values.append(float(row[name]) if row[name] else math.nan)
+                except ValueError:
+                    raise TableError(f"{path}, line {line}: {name} is {row[name]!r}; wanted a number") from None
+            columns[name] = np.array(values)
+        for name in ("env_steps", "seconds"):
+            if not np.isfinite(columns[name]).all() or (np.diff(columns[name]) < 0).any():
+                raise TableError(f"{path}: {name} must be there in every line and never fall")
+        return cls(seed, **columns)
 
 
 def find_curves(method_dir: Path) -> list[Curve]:
     """The curves of all final students of one task and method (`final/<seed>/curve.csv`), by seed; [] if none."""
     paths = [path for path in method_dir.glob("final/*/curve.csv") if path.parent.name.isdigit()]
-    return [read_curve(path, int(path.parent.name)) for path in sorted(paths, key=lambda p: int(p.parent.name))]
+    return [Curve.read(path, int(path.parent.name)) for path in sorted(paths, key=lambda p: int(p.parent.name))]
 
 
 def binned(x: np.ndarray, y: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -12,19 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.params import Acting
-from pipeline.statistics import mean_interval, share_interval
+from pipeline.statistics import Estimate, mean_interval, share_interval
 from pipeline.tables import EPISODES, TableError, read_table
 
 ENDS = ("success", "death", "timeout")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over episodes, and a 95% interval for new students on new layouts (of one student: for itself)."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,11 @@ class Summary:
     def metrics(self) -> dict[str, float]:
         """The figures as one flat dictionary, for a metrics file."""
         return {
-            "success": self.success.mean,
+            "success": self.success.value,
             "success_low": self.success.low,
             "success_high": self.success.high,
-            "return": self.episode_return.mean,
-            "length": self.length.mean,
+            "return": self.episode_return.value,
+            "length": self.length.value,
             "episodes": self.episodes,
             **{end: share for end, share in self.ends.items() if end != "success"},
         }
@@ -133,16 +124,12 @@ def _summary(key: tuple[str, str, str], table: pa.Table) -> Summary:
         seeds=seeds,
         episodes=len(end),
         layouts=len(layouts),
-        success=Estimate(float(success.mean()), *share_interval(success)),
-        episode_return=_estimate(by_student("episode_return")),
-        length=_estimate(by_student("episode_length")),
+        success=share_interval(success),
+        episode_return=mean_interval(by_student("episode_return")),
+        length=mean_interval(by_student("episode_length")),
         seed_success=tuple(success.mean(axis=1).tolist()) if seeds else (),
         ends={name: float((end == name).mean()) for name in ENDS},
     )
-
-
-def _estimate(values: np.ndarray) -> Estimate:
-    return Estimate(float(values.mean()), *mean_interval(values))
 
 
 def typical_episode(table: pa.Table) -> tuple[int, int | None]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from synthetic import params, ramp, write_trial
 
-from pipeline.experiments.experiment import experiments
-from pipeline.report.trials import TrialGroup, read_trials
+from pipeline.experiments.catalogue import EXPERIMENTS, METHODS, NOISE
+from pipeline.json_file import JsonError
+from pipeline.results.trials import TrialGroup, read_trials
 from pipeline.tables import TableError
 
 TASK = "SimpleDoorKey"
@@ -17,7 +18,7 @@ TASK = "SimpleDoorKey"
 
 def read(data: Path) -> list[TrialGroup]:
     done = {marker.parent for marker in (data / "paper").glob("*/*/*/*/trial.json")}
-    return read_trials(data / "paper", experiments(params()), (TASK, "LavaDoorKey"), done)
+    return read_trials(data / "paper", EXPERIMENTS, params((TASK, "LavaDoorKey")), done)
 
 
 def test_groups_are_in_the_order_of_the_experiments(tmp_path: Path) -> None:
@@ -29,9 +30,9 @@ def test_groups_are_in_the_order_of_the_experiments(tmp_path: Path) -> None:
     write_trial(tmp_path, "methods", "llm4teach", "ColoredDoorKey", 0, success=ramp(5))  # not among the wanted tasks
     groups = read(tmp_path)
     assert [(g.experiment, g.variant, g.task) for g in groups] == [
-        ("methods", "llm4teach", TASK),
-        ("noise", "0%", "LavaDoorKey"),
-        ("noise", "100%", "LavaDoorKey"),
+        (METHODS, METHODS.variants[0], TASK),
+        (NOISE, NOISE.variants[0], "LavaDoorKey"),
+        (NOISE, NOISE.variants[-1], "LavaDoorKey"),
     ]
     assert [curve.seed for curve in groups[0].curves] == [2, 10]
     assert groups[0].main.episodes == 200
@@ -60,7 +61,7 @@ def test_success_is_of_all_episodes_in_the_window(tmp_path: Path) -> None:
 
 def test_trials_that_are_not_done_are_not_read(tmp_path: Path) -> None:
     kept, left = (write_trial(tmp_path, "methods", "llm4teach", TASK, seed, success=ramp(5)) for seed in (0, 1))
-    (group,) = read_trials(tmp_path / "paper", experiments(params()), (TASK,), {kept})
+    (group,) = read_trials(tmp_path / "paper", EXPERIMENTS, params((TASK,)), {kept})
     assert group.folders == (kept,)
     assert left.is_dir()
 
@@ -78,7 +79,7 @@ def test_iterations_in_which_no_episode_counts_are_left_out(tmp_path: Path) -> N
 def test_a_broken_trial_is_named(tmp_path: Path) -> None:
     folder = write_trial(tmp_path, "methods", "llm4teach", TASK, 0, success=ramp(3))
     (folder / "trial.json").write_text("[1]")
-    with pytest.raises(TableError, match=r"0/trial\.json: wanted keys and values"):
+    with pytest.raises(JsonError, match=r"0/trial\.json: wanted keys and values"):
         read(tmp_path)
     (folder / "trial.json").write_text('{"experiment": "methods"}')
     with pytest.raises(TableError, match=r"trial\.json: wanted the keys"):
