@@ -90,7 +90,7 @@ def _put(found: Path, names: list[str], target: Path, limits: Limits) -> Verifie
 def _fetch(wanted: Source, limits: Limits) -> tuple[Source, Path, list[str]]:
     """Download one commit of a dataset into the Hub's cache: the pinned source, the folder, the files of the set."""
     with _said_plainly(wanted) as hub:
-        offline = hub.constants.HF_HUB_OFFLINE
+        offline = hub.is_offline_mode()
         if offline and not wanted.pinned:
             raise SetError(f"{wanted}: HF_HUB_OFFLINE is set, so name the commit (40 digits) of a copy that you have")
         patterns = None
@@ -103,8 +103,11 @@ def _fetch(wanted: Source, limits: Limits) -> tuple[Source, Path, list[str]]:
                 raise SetError(f"{wanted}: the Hub gave no commit")
             patterns = _small_enough(info.siblings or [], wanted, limits)
         folder = Path(
-            hub.snapshot_download(wanted.repo, repo_type="dataset", revision=wanted.revision, allow_patterns=patterns)
-        )
+            hub.snapshot_download(
+                wanted.repo, repo_type="dataset", revision=wanted.revision, allow_patterns=patterns,
+                ignore_patterns=list(LEFT_BY_HOSTS),
+            )
+        )  # fmt: skip
     names = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
     return wanted, folder, [name for name in names if name not in LEFT_BY_HOSTS]
 
@@ -150,7 +153,7 @@ def push(folder: Path, to: Source, private: bool = False, tag: str | None = None
 @contextmanager
 def _said_plainly(place: Source) -> Iterator[Any]:
     """The Hub's client, whose errors become one line; it is loaded here, as it takes a while."""
-    import httpx
+    import httpx2
     import huggingface_hub
     from huggingface_hub import errors
 
@@ -172,7 +175,7 @@ def _said_plainly(place: Source) -> Iterator[Any]:
         status = error.response.status_code if error.response is not None else None
         advice = "; log in with `hf auth login`, or set HF_TOKEN" if status in (401, 403) else ""
         raise SetError(f"{place}: the Hub refused (HTTP {status}){advice}") from None
-    except (httpx.HTTPError, errors.OfflineModeIsEnabled, ConnectionError) as error:
+    except (httpx2.HTTPError, errors.OfflineModeIsEnabled, ConnectionError) as error:
         raise SetError(
             f"{place}: the Hub can't be reached ({printable(str(error) or type(error).__name__, 120)})"
         ) from None
