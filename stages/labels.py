@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from stages.label_sets import COMMANDS
 from stages.plain import PlainGroup
 
-app = typer.Typer(cls=PlainGroup, no_args_is_help=True, help="Look into label tables: show, coverage, diff, stats.")
+app = typer.Typer(cls=PlainGroup, no_args_is_help=True, help="Look into label tables, and share them as label sets.")
+for command in COMMANDS:
+    app.command()(command)
 
 Table = Annotated[str, typer.Argument(help="A label table: a file, its folder, or the name of a task.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

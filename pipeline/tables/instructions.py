@@ -29,15 +29,18 @@ def read_instructions(path: Path, task: str, grammar: Grammar | None = None) -> 
             raise TableError(f"{where}: a label of task {row['task']!r}, wanted {task!r}")
         if row["state_id"] in instructions:
             raise TableError(f"{where}: a second label for the same description ({row['state_text']!r})")
-        instructions[row["state_id"]] = _instruction(row, where)
+        instructions[row["state_id"]] = instruction_of(row, where)
         for share in instructions[row["state_id"]].shares:
             if grammar is not None and not grammar.allows(share.plan):
                 raise TableError(f"{where}: the task knows no such plan: {share.plan}")
     return instructions
 
 
-def _instruction(row: Mapping[str, Any], where: str) -> SoftInstruction:
-    """One checked row as a SoftInstruction."""
+def instruction_of(row: Mapping[str, Any], where: str) -> SoftInstruction:
+    """One label row as a SoftInstruction; `where` it stands is what a TableError begins with.
+
+    Raises TableError for a missing value, an id that is not the text's, and what can't be a distribution over plans.
+    """
     description = Description(tuple(row["sees"] or ()), row["holds"])
     if description.state_id != row["state_id"]:
         raise TableError(f"{where}: state_id is not the sha256 of {description.sentence!r}")

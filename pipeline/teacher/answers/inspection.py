@@ -53,6 +53,11 @@ def distribution(row: Mapping[str, Any]) -> dict[str, float]:
     return {**plans, RESIDUAL: row["residual_mass"]} if row["residual_mass"] > 0 else plans
 
 
+def total_variation(one: Mapping[str, float], two: Mapping[str, float]) -> float:
+    """Total variation in [0, 1] between two distributions over plans: half the sum of the differences."""
+    return sum(abs(one.get(plan, 0.0) - two.get(plan, 0.0)) for plan in one.keys() | two.keys()) / 2
+
+
 def show(rows: Sequence[Mapping[str, Any]], wanted: str | None, limit: int | None) -> list[dict[str, Any]]:
     """States with their distributions; `wanted` is the beginning of a state_id or a part of the sentence.
 
@@ -108,7 +113,7 @@ def diff(one: Sequence[Mapping[str, Any]], two: Sequence[Mapping[str, Any]]) -> 
     states = []
     for key in both:
         a, b = distribution(first[key]), distribution(second[key])
-        distance = sum(abs(a.get(plan, 0.0) - b.get(plan, 0.0)) for plan in a.keys() | b.keys()) / 2
+        distance = total_variation(a, b)
         visits = first[key]["state_count"] or second[key]["state_count"]
         text = first[key]["state_text"]
         states.append({"state_id": key, "state_text": text, "state_count": visits, "tv": distance, "one": a, "two": b})

@@ -1,0 +1,70 @@
+"""Checking a stranger's label set, in a process of its own with bounds on its memory and time.
+
+Whatever a damaged or hostile file makes of the libraries that read it, a crash included, becomes one line.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pipeline.label_sets.folder import Limits, SetError, files_of, printable
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A set that is as it says: its tasks, rows by table, and what could not be checked."""
+
+    tasks: tuple[str, ...]
+    rows: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def verify(folder: Path, limits: Limits | None = None) -> Verified:
+    """Check everything about a set that can be checked; see `check_set`. Raises SetError, in one line."""
+    limits = limits or Limits()
+    seconds = max(0.0, limits.seconds + sum(files_of(folder, limits).values()) / 2**20)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.label_sets.check_set"])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(folder, limits, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        outcome = ours.recv() if ours.poll(seconds) else SetError(f"it took more than {seconds:.0f} s; stopped")
+    except EOFError:
+        process.join()
+        outcome = SetError(f"the process that read it ended with {_ending(process.exitcode)}")
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+    if isinstance(outcome, SetError):
+        raise SetError(f"{printable(folder)}: {printable(outcome, 500)}")
+    return outcome
+
+
+def _ending(code: int | None) -> str:
+    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+
+
+def _work(folder: Path, limits: Limits, answer: Connection) -> None:
+    """In the process: look, and answer with what was found or what is wrong."""
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, limits.memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from pipeline.label_sets.check_set import check_set
+
+    try:
+        facts = check_set(folder, limits)
+        rows = {table: facts.total(table) for task in facts.tasks for table in task.rows}
+        answer.send(Verified(tuple(task.task for task in facts.tasks), rows, tuple(facts.notes)))
+    except SetError as error:
+        answer.send(error)
+    except MemoryError:
+        answer.send(SetError(f"it takes more than {limits.memory // 2**20} MiB of memory"))
+    except (OSError, RecursionError) as error:
+        answer.send(SetError(str(error)))
