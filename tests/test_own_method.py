@@ -1,4 +1,4 @@
-"""A method of one's own, known by an entry point alone: through every stage."""
+"""A method of one's own, known by an entry point alone: through every stage, and shown in the report."""
 
 from __future__ import annotations
 
@@ -60,3 +60,5 @@ def test_every_stage_knows_it(run, folder: Path) -> None:
     taught, final = (load_file(students / phase / "0/student.safetensors") for phase in ("taught", "final"))
     for name, value in taught.items():
         np.testing.assert_array_equal(final[name], value)  # nothing is learned once the teacher has left
+    run("report", "--quiet")
+    assert "Behaviour cloning" in (folder / "data/report/index.html").read_text()
