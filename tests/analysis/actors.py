@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.student.policies import Categorical
 from pipeline.student.student import Student
 
 
@@ -13,6 +14,7 @@ class Idler(Student):
     """Takes one action for ever; `done` unless told otherwise."""
 
     parameters = 0
+    policy = Categorical(7)
 
     def __init__(self, action: int = 6) -> None:
         self.action = action
