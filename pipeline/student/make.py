@@ -11,7 +11,7 @@ from pipeline.params import ParamsError, Train
 from pipeline.params.train import AUTO
 from pipeline.registry import NETWORKS
 from pipeline.student.networks.network import STATE, Network
-from pipeline.student.policies import policy_of
+from pipeline.student.policies import Policy, policy_of
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
 
@@ -54,14 +54,10 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     """A student with fresh weights. Raises ParamsError where network, update, device and task don't go together."""
     network, policy = network_for(task, train), policy_of(task.space)
     state = task.observation_space.spaces.get(STATE)
-    if train.update in ("auto", "fused"):
-        from pipeline.student.fused.student import FusedStudent, misfit
+    if is_fused(task, train, network, policy):
+        from pipeline.student.fused.student import FusedStudent
 
-        why_not = misfit(network, policy, train.memory, train.device, state is not None)
-        if why_not is None:
-            return FusedStudent(network, policy, rng)
-        if train.update == "fused":
-            raise ParamsError(f"train.update: {why_not}; allowed for {task.name} with these settings: auto, torch")
+        return FusedStudent(network, policy, rng)
     if importlib.util.find_spec("torch") is None:
         raise ParamsError("train: this network, memory, update or device needs torch, which is not installed")
     device = on_this_machine(train.device)
@@ -76,6 +72,16 @@ def make_student(task: Task, train: Train, rng: np.random.Generator) -> Student:
     from pipeline.student.autograd.student import TorchStudent
 
     return TorchStudent(network, policy, state, device, rng)
+
+
+def is_fused(task: Task, train: Train, network: Network, policy: Policy) -> bool:
+    """Whether such a student is a compiled one. Raises ParamsError if it should be and can't, saying why."""
+    from pipeline.student.fused.student import misfit
+
+    why_not = misfit(network, policy, train.memory, train.device, STATE in task.observation_space.spaces)
+    if train.update == "fused" and why_not is not None:
+        raise ParamsError(f"train.update: {why_not}; allowed for {task.name} with these settings: auto, torch")
+    return train.update != "torch" and why_not is None
 
 
 def on_this_machine(device: str) -> str:

@@ -212,7 +212,7 @@ def test_many_updates_in_a_row_are_torchs(network, updates):
 
 def as_torch_has_it(network, optimiser):
     """The compiled student's Adam state by parameter."""
-    layout = layers_of(network_for(TASK, Train(schedule="", network=network))).LAYOUT
+    layout = layers_of(network_for(TASK, Train(schedule="", network=network))).layout()
     first, second = (layout.to_state_dict(optimiser[moment]) for moment in ("first", "second"))
     steps = dict.fromkeys(first, np.float32(optimiser["steps"][0]))
     moments = {"exp_avg": first, "exp_avg_sq": second, "step": steps}

@@ -79,7 +79,7 @@ def test_first_parameters_follow_the_seed_and_are_orthogonal(network):
 def test_how_large_the_egocentric_networks_first_parameters_are():
     def drawn_with(seed):
         state = Egocentric(TASK.observation_space).first_state(np.random.default_rng(seed), egocentric.HIDDEN, ACTIONS)
-        return egocentric.parts_of(egocentric.LAYOUT.from_state_dict(state))
+        return egocentric.parts_of(egocentric.layout().from_state_dict(state))
 
     parts = drawn_with(0)
     assert parts.embedding.mean() == pytest.approx(0, abs=0.003)
@@ -118,7 +118,7 @@ def test_a_cell_is_the_sum_of_its_channels_vectors():
     torch.testing.assert_close(given[0][:, CELL:], expected[:, 1].permute(0, 3, 1, 2))
 
 
-@pytest.mark.parametrize("layout", [egocentric.LAYOUT, convolutional.LAYOUT])
+@pytest.mark.parametrize("layout", [egocentric.layout(), convolutional.layout()])
 def test_state_dict_round_trip(layout):
     theta = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
     state = layout.to_state_dict(theta)

@@ -58,28 +58,30 @@ class Parts(NamedTuple):
     third_bias: np.ndarray  # float32[THIRD]
     hidden: np.ndarray  # float32[FLAT, HIDDEN]
     hidden_bias: np.ndarray  # float32[HIDDEN]
-    heads: np.ndarray  # float32[OUTPUTS, HIDDEN]
-    heads_bias: np.ndarray  # float32[OUTPUTS]
+    heads: np.ndarray  # float32[outputs, HIDDEN]
+    heads_bias: np.ndarray  # float32[outputs]
 
 
-LAYOUT = Layout(
-    *(Parameter(f"trunk.cells.{channel}", (values, CELL)) for channel, values in enumerate(VALUES)),
-    Parameter("trunk.first.weight", (FIRST, CELL, KERNEL, KERNEL), (1, 2, 3, 0), (CELL, PLACES * FIRST)),
-    Parameter("trunk.first.bias", (FIRST,)),
-    Parameter("trunk.second.weight", (SECOND, FIRST, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * FIRST, SECOND)),
-    Parameter("trunk.second.bias", (SECOND,)),
-    Parameter("trunk.third.weight", (THIRD, SECOND, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * SECOND, THIRD)),
-    Parameter("trunk.third.bias", (THIRD,)),
-    Parameter("trunk.hidden.weight", (HIDDEN, FLAT), (1, 0)),
-    Parameter("trunk.hidden.bias", (HIDDEN,)),
-    Parameter("heads.weight", (OUTPUTS, HIDDEN)),
-    Parameter("heads.bias", (OUTPUTS,)),
-)
+def layout(outputs: int = OUTPUTS) -> Layout:
+    """Of the network with so many outputs."""
+    return Layout(
+        *(Parameter(f"trunk.cells.{channel}", (values, CELL)) for channel, values in enumerate(VALUES)),
+        Parameter("trunk.first.weight", (FIRST, CELL, KERNEL, KERNEL), (1, 2, 3, 0), (CELL, PLACES * FIRST)),
+        Parameter("trunk.first.bias", (FIRST,)),
+        Parameter("trunk.second.weight", (SECOND, FIRST, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * FIRST, SECOND)),
+        Parameter("trunk.second.bias", (SECOND,)),
+        Parameter("trunk.third.weight", (THIRD, SECOND, KERNEL, KERNEL), (2, 3, 1, 0), (PLACES * SECOND, THIRD)),
+        Parameter("trunk.third.bias", (THIRD,)),
+        Parameter("trunk.hidden.weight", (HIDDEN, FLAT), (1, 0)),
+        Parameter("trunk.hidden.bias", (HIDDEN,)),
+        Parameter("heads.weight", (outputs, HIDDEN)),
+        Parameter("heads.bias", (outputs,)),
+    )
 
 
-def parts_of(theta: np.ndarray) -> Parts:
-    """Views of a flat array (float32[LAYOUT.size]) as the network's parts."""
-    return Parts(*LAYOUT.views(theta))
+def parts_of(theta: np.ndarray, outputs: int = OUTPUTS) -> Parts:
+    """Views of a flat array (float32[parameters]) as the network's parts."""
+    return Parts(*layout(outputs).views(theta))
 
 
 class Layers(NamedTuple):
@@ -92,7 +94,7 @@ class Layers(NamedTuple):
     second: np.ndarray  # float32[n * SIDE^2, SECOND]
     third: np.ndarray  # float32[n * LAST^2, THIRD]
     hidden: np.ndarray  # float32[n, HIDDEN]
-    outputs: np.ndarray  # float32[n, OUTPUTS]
+    outputs: np.ndarray  # float32[n, outputs]
 
 
 class Workspace(NamedTuple):
@@ -113,10 +115,10 @@ class Workspace(NamedTuple):
     at_second: np.ndarray  # float32[BLOCK * SIDE^2, SECOND]
 
 
-def make_workspace(rows: int) -> Workspace:
+def make_workspace(rows: int, outputs: int = OUTPUTS) -> Workspace:
     """For `forward` over at most so many rows."""
     shapes = (
-        (rows * PADDED**2, FIRST), (rows * SIDE**2, SECOND), (rows * LAST**2, THIRD), (rows, HIDDEN), (rows, OUTPUTS),
+        (rows * PADDED**2, FIRST), (rows * SIDE**2, SECOND), (rows * LAST**2, THIRD), (rows, HIDDEN), (rows, outputs),
         (BLOCK * SIDE**2, PLACES * FIRST), (BLOCK * LAST**2, PLACES * SECOND),
         (BLOCK * PADDED**2, FIRST), (BLOCK * SIDE**2, SECOND),
     )  # fmt: skip
@@ -239,7 +241,7 @@ def forward(p, work, features, rows):
 
 @compiled
 def backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001 (the layers tell what was shown)
-    """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
+    """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, outputs])."""
     n = at_outputs.shape[0]
     np.dot(at_outputs.T, layers.hidden, g.heads)
     column_sums(at_outputs, g.heads_bias)

@@ -7,7 +7,7 @@ follow. `networks/modules.py` has the same network in torch, and a test holds bo
 |---|---|---|
 | tokens | uint16[rows, 100] | place * KINDS + kind - 1, for each seen cell in the window |
 | counts | int32[rows] | how many of a row's tokens count |
-| theta | float32[LAYOUT.size] | all parameters, in the order of `Parts` |
+| theta | float32[parameters] | all parameters, in the order of `Parts` |
 """
 
 from __future__ import annotations
@@ -29,23 +29,25 @@ class Parts(NamedTuple):
     embedding_bias: np.ndarray  # float32[WIDTH]
     hidden: np.ndarray  # float32[WIDTH, HIDDEN]
     hidden_bias: np.ndarray  # float32[HIDDEN]
-    heads: np.ndarray  # float32[OUTPUTS, HIDDEN]
-    heads_bias: np.ndarray  # float32[OUTPUTS]
+    heads: np.ndarray  # float32[outputs, HIDDEN]
+    heads_bias: np.ndarray  # float32[outputs]
 
 
-LAYOUT = Layout(
-    Parameter("trunk.embedding.weight", (TOKENS, WIDTH)),
-    Parameter("trunk.embedding_bias", (WIDTH,)),
-    Parameter("trunk.hidden.weight", (HIDDEN, WIDTH), (1, 0)),
-    Parameter("trunk.hidden.bias", (HIDDEN,)),
-    Parameter("heads.weight", (OUTPUTS, HIDDEN)),
-    Parameter("heads.bias", (OUTPUTS,)),
-)
+def layout(outputs: int = OUTPUTS) -> Layout:
+    """Of the network with so many outputs."""
+    return Layout(
+        Parameter("trunk.embedding.weight", (TOKENS, WIDTH)),
+        Parameter("trunk.embedding_bias", (WIDTH,)),
+        Parameter("trunk.hidden.weight", (HIDDEN, WIDTH), (1, 0)),
+        Parameter("trunk.hidden.bias", (HIDDEN,)),
+        Parameter("heads.weight", (outputs, HIDDEN)),
+        Parameter("heads.bias", (outputs,)),
+    )
 
 
-def parts_of(theta: np.ndarray) -> Parts:
-    """Views of a flat array (float32[LAYOUT.size]) as the network's parts."""
-    return Parts(*LAYOUT.views(theta))
+def parts_of(theta: np.ndarray, outputs: int = OUTPUTS) -> Parts:
+    """Views of a flat array (float32[parameters]) as the network's parts."""
+    return Parts(*layout(outputs).views(theta))
 
 
 @compiled_fast
@@ -63,7 +65,7 @@ def _embed(p, tokens, counts, rows, embedded):
             embedded[k, j] = max(embedded[k, j], np.float32(0))
 
 
-def make_workspace(rows: int) -> None:
+def make_workspace(rows: int, outputs: int = OUTPUTS) -> None:
     """These layers keep nothing between calls."""
 
 
@@ -72,7 +74,7 @@ class Layers(NamedTuple):
 
     embedded: np.ndarray  # float32[n, WIDTH]
     hidden: np.ndarray  # float32[n, HIDDEN]
-    outputs: np.ndarray  # float32[n, OUTPUTS]
+    outputs: np.ndarray  # float32[n, outputs]
 
 
 @compiled
@@ -102,7 +104,7 @@ def _embedding_gradient(g, tokens, counts, rows, at_embedded):
 
 @compiled
 def backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001
-    """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, OUTPUTS])."""
+    """Add to g (Parts, given as zeros) the gradient of what has the gradient at_outputs (float32[n, outputs])."""
     tokens, counts = features
     np.dot(at_outputs.T, layers.hidden, g.heads)
     column_sums(at_outputs, g.heads_bias)

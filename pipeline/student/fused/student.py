@@ -51,7 +51,7 @@ class FusedStudent(Student):
         if layers is None:
             raise ValueError("this network has no compiled layers")
         self._network, self.policy = network, policy
-        self._layout: Layout = layers.LAYOUT
+        self._layout: Layout = layers.layout()
         self.parameters = self._layout.size
         self._theta = self._layout.from_state_dict(network.first_state(rng, layers.HIDDEN, policy.outputs))
         self._gradient, self._first, self._second = np.zeros((3, self.parameters), np.float32)

@@ -10,10 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student.fused import convolutional, egocentric
+from pipeline.student.fused.dispatch import backward, forward
 from pipeline.student.fused.layout import ACTIONS, OUTPUTS
 from pipeline.student.student import BETA1, BETA2
 
@@ -52,34 +51,6 @@ class Adam(NamedTuple):
     grad_norm: float
 
 
-NETWORKS = {egocentric.Parts: egocentric, convolutional.Parts: convolutional}
-"""Whose layers are meant, by the parameters that are given."""
-
-
-def _forward(p, work, features, rows):
-    """A network's Layers for those rows (int64[n]) of the features."""
-    return NETWORKS[type(p)].forward(p, work, features, rows)
-
-
-def _backward(p, g, work, features, rows, layers, at_outputs):
-    """Add to g the gradient of what has the gradient at_outputs by the outputs."""
-    NETWORKS[type(p)].backward(p, g, work, features, rows, layers, at_outputs)
-
-
-@overload(_forward)
-def _compiled_forward(p, work, features, rows):  # noqa: ARG001 (compiled code tells networks apart by their types)
-    forward = NETWORKS[p.instance_class].forward
-    return lambda p, work, features, rows: forward(p, work, features, rows)
-
-
-@overload(_backward)
-def _compiled_backward(p, g, work, features, rows, layers, at_outputs):  # noqa: ARG001
-    backward = NETWORKS[p.instance_class].backward
-    return lambda p, g, work, features, rows, layers, at_outputs: backward(
-        p, g, work, features, rows, layers, at_outputs
-    )
-
-
 @compiled_fast
 def _softmax(outputs, k, probs):
     """Fill probs (float32[ACTIONS]) for row k of outputs; returns what an output exceeds its log-probability by."""
@@ -103,7 +74,7 @@ def act(p, work, features, uniforms, greedy, actions, log_probs, values):
     p, work, features  a network's Parts, its workspace, and the arrays that it feeds on
     uniforms float32[rows] in [0, 1); actions int64[rows]; log_probs (of the action) and values float32[rows].
     """
-    outputs = _forward(p, work, features, np.arange(actions.shape[0])).outputs
+    outputs = forward(p, work, features, np.arange(actions.shape[0])).outputs
     probs = np.empty(ACTIONS, np.float32)
     for row in range(outputs.shape[0]):
         shift = _softmax(outputs, row, probs)
@@ -165,7 +136,7 @@ def minibatch_gradient(p, g, work, features, experience, rows, coefficients, los
     for k in range(n):
         variance += (advantages[rows[k]] - mean) ** 2
     scale = 1 / (np.sqrt(variance / max(n - 1, 1)) + 1e-8)
-    layers = _forward(p, work, features, rows)
+    layers = forward(p, work, features, rows)
     outputs = layers.outputs
     at_outputs = np.empty((n, OUTPUTS), np.float32)
     probs = np.empty(ACTIONS, np.float32)
@@ -195,7 +166,7 @@ def minibatch_gradient(p, g, work, features, experience, rows, coefficients, los
             else:
                 losses[2] += _kl_pull(probs, outputs[k], shift, teacher[row], pull, at_outputs[k]) / n
         at_outputs[k, ACTIONS] = value_weight * error / n
-    _backward(p, g, work, features, rows, layers, at_outputs)
+    backward(p, g, work, features, rows, layers, at_outputs)
 
 
 @compiled_fast

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from pipeline.instructions import Option, options_of
-from pipeline.params import ParamsError
-from pipeline.student.make import network_for, on_this_machine
+from pipeline.student.make import is_fused, network_for, on_this_machine
 from pipeline.student.methods.method import Lesson, Method, Teaching
 from pipeline.student.policies import policy_of
 from pipeline.student.student import Rollout, UpdateSettings
 from pipeline.tasks.base import Batch
 
 if TYPE_CHECKING:
+    from pipeline.student.fused.over_teachers import FusedPolicyOverTeachers
     from pipeline.student.methods.over_teachers import PolicyOverTeachers
 
 
 class Options(Teaching):
     """Options teach, weighed in every state by a policy over them that learns as well."""
 
-    def __init__(self, over_teachers: PolicyOverTeachers, lesson: Lesson, options: tuple[Option, ...]) -> None:
+    def __init__(
+        self,
+        over_teachers: PolicyOverTeachers | FusedPolicyOverTeachers,
+        lesson: Lesson,
+        options: tuple[Option, ...],
+    ) -> None:
         super().__init__()
         self._over_teachers = over_teachers
         self._follow = lesson.batch.option_policies(options)
@@ -66,14 +70,17 @@ class Hierarchical(Method):
     line = "-."
 
     def teaching(self, lesson: Lesson) -> Options:
-        """See `Method.teaching`. Raises ParamsError without torch."""
-        if importlib.util.find_spec("torch") is None:
-            raise ParamsError("methods: 'hierarchical' needs torch, which is not installed")
+        """See `Method.teaching`. The policy over options is compiled where the student is."""
+        task, train = lesson.task, lesson.train
+        options = options_of(task.grammar)
+        network, policy = network_for(task, train), policy_of(task.space)
+        if is_fused(task, train, network, policy):
+            from pipeline.student.fused.over_teachers import FusedPolicyOverTeachers
+
+            return Options(FusedPolicyOverTeachers(len(options), network, lesson.rng), lesson, options)
         from pipeline.student.methods.over_teachers import PolicyOverTeachers
 
-        task, train = lesson.task, lesson.train
         frames = train.frames if train.memory == "stack" else 1
-        device, policy = on_this_machine(train.device), policy_of(task.space)
-        options = options_of(task.grammar)
-        over = PolicyOverTeachers(len(options), network_for(task, train), frames, policy, device, lesson.rng)
+        device = on_this_machine(train.device)
+        over = PolicyOverTeachers(len(options), network, frames, policy, device, lesson.rng)
         return Options(over, lesson, options)
