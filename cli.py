@@ -14,6 +14,7 @@ import typer
 from pipeline import __version__
 from stages.labels import app as labels_app
 from stages.plain import PlainGroup
+from stages.tasks import app as tasks_app
 from stages.teacher import app as teacher_app
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     "evaluate, report. `dvc repro` runs all stages.",
 )
 app.add_typer(labels_app, name="labels")
+app.add_typer(tasks_app, name="tasks")
 app.add_typer(teacher_app, name="teacher")
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task's name; `llm4teach tasks` lists them.")]
@@ -206,39 +208,14 @@ def summary() -> None:
 def check(params: ParamsOption = PARAMS) -> None:
     """Say whether a params file can be used, and if not, why."""
     from pipeline.student.make import check_learnable
+    from pipeline.tasks.check import require_sound
     from pipeline.tasks.registry import get_task
 
     loaded = _load(params)
     for name in loaded.tasks:
+        require_sound(get_task(name), name)
         check_learnable(get_task(name), loaded.train)
     print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
-
-
-@app.command()
-def tasks(as_json: JsonOption = False) -> None:
-    """List the tasks there are: this project's, and those of installed packages."""
-    import json
-    import sys
-
-    from pipeline.registry import TASKS, Broken
-    from pipeline.tasks.registry import get_task
-
-    found = []
-    for name in TASKS.names():
-        try:
-            found.append(get_task(name))
-        except Broken as error:  # the others can be used all the same
-            print(f"llm4teach: {error}", file=sys.stderr)
-    if as_json:
-        rows = [
-            {"name": t.name, "suite": t.suite, "horizon": t.horizon, "actions": t.space.size, "held_out": t.held_out}
-            for t in found
-        ]
-        print(json.dumps(rows))
-    else:
-        for task in found:
-            actions = f"{task.space.size} {task.space.kind} actions"
-            print(f"{task.name:20} {task.suite}, {task.horizon} steps, {actions}; held out: {task.held_out}")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,17 @@ from pipeline.collection import collect_states
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import STATES, write_table
+from pipeline.tasks.check import require_sound
 from pipeline.tasks.registry import get_task
 
 
 def collect(task_name: str, params: Params, root: Path = Path()) -> Path:
     """Write data/states/<task>.parquet, one row per distinct description.
 
-    Raises Unknown, and ParamsError for a task that students can't learn.
+    Raises Unknown, TaskFault for a task that is not what it says, ParamsError for one that students can't learn.
     """
     task = get_task(task_name)
+    require_sound(task, task_name)
     check_learnable(task, params.train)
     rows = collect_states(task, params.collect)
     path = root / "data/states" / f"{task_name}.parquet"

@@ -14,6 +14,7 @@ from pipeline.files import write_bytes
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
+from pipeline.tasks.check import require_sound
 from pipeline.tasks.registry import get_task
 from pipeline.teacher.answers.metrics import LabelMetrics
 from pipeline.teacher.asking.estimate import Estimate, estimate
@@ -40,11 +41,12 @@ def label(
     max_requests, max_cost   bounds for this run, in place of those in the params
     command       how a shell calls this, for the message of a run that has ended too soon
 
-    Returns the metrics, or the estimate of a dry run. Raises TableError, TeacherError, ParamsError or Unknown for
-    what a user can mend, and LabellingStopped (`exit_code` 1, or 130 after Ctrl-C) if the table could not be
-    completed; then nothing is written but the ledger.
+    Returns the metrics, or the estimate of a dry run. Raises TableError, TeacherError, ParamsError, TaskFault or
+    Unknown for what a user can mend, and LabellingStopped (`exit_code` 1, or 130 after Ctrl-C) if the table could not
+    be completed; then nothing is written but the ledger.
     """
     task = get_task(task_name)
+    require_sound(task, task_name)
     check_learnable(task, params.train)
     bounds = {"max_requests": max_requests, "max_cost": max_cost}
     settings = params.label.replaced({name: value for name, value in bounds.items() if value is not None})

@@ -146,8 +146,7 @@ class EnvironmentGroup:
         self._task, self._streams, self._instructions, self._arrays = task, streams, instructions, arrays
         self._first = first
         self._numbers: dict[Description, int] = {}
-        make = AgentsEnvironment if task.agents > 1 else LoneEnvironment
-        self._episodes = [Episode(make(task)) for _ in range(len(arrays.labelled) // task.agents)]
+        self._episodes = [Episode(reference_environment(task)) for _ in range(len(arrays.labelled) // task.agents)]
 
     def reset(self, seeds: Sequence[int] | None) -> list[Description]:
         """Start every environment anew, on given layouts or those of its stream; returns the new descriptions."""
@@ -244,6 +243,11 @@ def _write(observation: Any, arrays: Mapping[str, np.ndarray], row: int) -> None
 
 Step = tuple[list[Any], list[float], bool, bool, bool]
 """Observations and rewards of all agents; whether the episode terminated, was truncated, succeeded."""
+
+
+def reference_environment(task: Task) -> LoneEnvironment | AgentsEnvironment:
+    """A new reference environment of a task, as one with a list of agents."""
+    return AgentsEnvironment(task) if task.agents > 1 else LoneEnvironment(task)
 
 
 class LoneEnvironment:

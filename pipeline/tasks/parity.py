@@ -68,19 +68,24 @@ def compare(
             first = f"seed {seed}, after {steps // size} steps, environment {np.argmax(wrong)}: {names}"
         if ended >= episodes:
             return Parity(ended, steps, successes, labelled, mismatches, first)
-        actions = _choose(reference, task.space.size, noise, rng)
+        actions = _choose(reference, noise, rng)
         finished = batch.step(actions), reference.step(actions)
         steps += size
-        ended += int(finished[1].done.sum())
+        ended += int(finished[1].done[:: task.agents].sum())
         successes += int(finished[1].success.sum())
 
 
-def _choose(reference: ReferenceBatch, actions: int, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """int64[rows]: an action of the teacher's policy or, by chance `noise` or for want of a label, any action."""
-    anything = rng.integers(actions, size=reference.rows)
-    below = reference.teacher.cumsum(-1) <= rng.random(reference.rows)[:, None]
-    teachers = np.minimum(below.sum(-1), actions - 1)
-    return np.where((rng.random(reference.rows) < noise) | ~reference.labelled, anything, teachers)
+def _choose(reference: ReferenceBatch, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """[rows, ...]: an action of the teacher's policy or, by chance `noise` or for want of a label, any action."""
+    space = reference.task.space
+    anything = space.any_actions(rng, reference.rows)
+    if space.kind == "discrete":
+        below = reference.teacher.cumsum(-1) <= rng.random(reference.rows)[:, None]
+        teachers = np.minimum(below.sum(-1), space.size - 1)
+    else:
+        teachers = rng.normal(reference.teacher[:, 0], reference.teacher[:, 1]).clip(space.low, space.high)
+    chance = (rng.random(reference.rows) < noise) | ~reference.labelled
+    return np.where(chance.reshape(-1, *[1] * (anything.ndim - 1)), anything, teachers)
 
 
 def _differences(

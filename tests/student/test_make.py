@@ -156,10 +156,9 @@ def test_what_does_not_fit_is_said(shown, train, message):
 
 
 @pytest.mark.parametrize("stage", [collect, label])
-def test_stages_refuse_before_they_write(tmp_path: Path, monkeypatch, stage):
-    monkeypatch.setattr(f"stages.{stage.__name__}.get_task", lambda _: showing({"a": spaces.Discrete(3)}))
-    with pytest.raises(ParamsError, match=r"no network fits it|is not for"):
-        stage(TASK, params(), tmp_path)
+def test_stages_refuse_before_they_write(tmp_path: Path, stage):
+    with pytest.raises(ParamsError, match="is not for"):
+        stage(TASK, params({"train.network": "mlp"}), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
