@@ -160,6 +160,7 @@ def chosen_tests(mutation: Mutation, covers: Covers, limit: float) -> list[str]:
     """The test files that run a changed line, are named after its file or import it; else all that load the file.
 
     The likeliest to notice come first, and those that would take more than `limit` seconds in all are left out.
+    Compiled code seems to be run by all that load it; of these, the likeliest are named after its folder.
     """
     path = Path(mutation.path)
     module = ".".join(path.with_suffix("").parts)
@@ -168,8 +169,9 @@ def chosen_tests(mutation: Mutation, covers: Covers, limit: float) -> list[str]:
     named = {test for test in loads if path.stem in Path(test).stem}
     imported = {test for test in loads if f"from {module} import" in (ROOT / test).read_text()}
 
-    def order(test: str) -> tuple[bool, bool, bool, float]:
-        return test not in named, test not in imported, test not in runs, covers[test]["seconds"]
+    def order(test: str) -> tuple[bool, bool, bool, bool, float]:
+        elsewhere = path.parent.name not in Path(test).stem
+        return test not in named, test not in imported, test not in runs, elsewhere, covers[test]["seconds"]
 
     chosen: list[str] = []
     for test in sorted(runs | named | imported or loads, key=order):
