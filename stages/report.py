@@ -30,6 +30,7 @@ from pipeline.report.paper_report import gather_paper
 from pipeline.report.task_report import Film, TaskReport, gather
 from pipeline.results.episodes import read_episodes, typical_episode
 from pipeline.results.trials import read_trials
+from pipeline.student.methods.method import UNTRAINED
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task
 
@@ -91,7 +92,7 @@ def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> T
     """Film student and teacher on one layout, as far as both are there."""
     from pipeline.evaluation import student_actor, teacher_actor
 
-    tables = {method: data / "evaluations" / task.name / f"{method}.parquet" for method in [*params.methods, "llm"]}
+    tables = {method: data / "evaluations" / task.name / f"{method}.parquet" for method in [*params.methods, UNTRAINED]}
     method = next((method for method, path in tables.items() if path.exists()), None)
     if method is None:
         return task

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,5 +62,17 @@ def test_every_stage_knows_it(run, folder: Path) -> None:
     taught, final = (load_file(students / phase / "0/student.safetensors") for phase in ("taught", "final"))
     for name, value in taught.items():
         np.testing.assert_array_equal(final[name], value)  # nothing is learned once the teacher has left
-    run("report", "--quiet")
-    assert "Behaviour cloning" in (folder / "data/report/index.html").read_text()
+    assert "Behaviour cloning" in run("report")
+    page = (folder / "data/report/index.html").read_text()
+    assert '<th scope="row">Behaviour cloning</th>' in page
+    assert "<td>Behaviour cloning</td><td>0</td>" in page
+    assert METHOD in json.loads((folder / "data/report/metrics.json").read_text())["success"]
+
+
+def test_the_experiment_that_compares_methods_has_it(folder: Path) -> None:
+    code = "from pipeline.experiments.catalogue import METHODS; print(*(one.method for one in METHODS.variants))"
+    paths = os.pathsep.join([str(folder / "installed"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["llm4teach", "hierarchical", "rl", METHOD]

@@ -11,8 +11,11 @@ from pipeline.experiments.catalogue import ANNEALING, COMPARE_METHODS, HARD, LOG
 from pipeline.experiments.experiment import Variant
 from pipeline.printing import amount, counted, percent, span, times
 from pipeline.results.episodes import Summary
-from pipeline.results.published_results import METHOD_TITLES, PublishedResults
+from pipeline.results.published_results import PublishedResults
 from pipeline.results.trials import TrialGroup
+from pipeline.student.methods.hierarchical import Hierarchical
+from pipeline.student.methods.llm4teach import LLM4Teach
+from pipeline.student.methods.rl import RL
 
 FAILS_BELOW = 0.5
 """A method whose success lies below this fails."""
@@ -67,13 +70,13 @@ def claims(
             "Reinforcement learning without a teacher fails, even on the simplest task.",
             "4.1.2, Fig. 3",
             f"Success on held-out layouts lies below {percent(FAILS_BELOW)}; not: above.",
-            [_fails(group) for group in methods if group.method == "rl"],
+            [_fails(group) for group in methods if group.method == RL.name],
         ),
         Claim(
             "Hierarchical RL succeeds in the end, but needs far more iterations.",
             "4.1.2, Fig. 3",
             f"Most students get to the paper’s level, in at least {FAR_MORE:g} times LLM4Teach’s steps; not: in less.",
-            [_is_slow(row) for row in rows if METHOD_TITLES["hierarchical"] in row.ratios and row.of_the_paper],
+            [_is_slow(row) for row in rows if Hierarchical.title in row.ratios and row.of_the_paper],
         ),
         Claim(
             "The student surpasses its teacher (in the paper on all tasks but SimpleDoorKey).",
@@ -82,7 +85,7 @@ def claims(
             [
                 _surpasses(group, teachers[group.task])
                 for group in methods
-                if group.method == "llm4teach" and group.task in teachers and group.task not in NOT_CLAIMED
+                if group.method == LLM4Teach.name and group.task in teachers and group.task not in NOT_CLAIMED
             ],
         ),
         Claim(
@@ -118,7 +121,7 @@ def _fails(group: TrialGroup) -> Case:
 
 
 def _is_slow(row: StepsToLevel) -> Case:
-    ratio, group = row.ratios[METHOD_TITLES["hierarchical"]], row.groups[METHOD_TITLES["hierarchical"]]
+    ratio, group = row.ratios[Hierarchical.title], row.groups[Hierarchical.title]
     there = int((group.reached(row.level) < float("inf")).sum())
     side = ratio.side(FAR_MORE)
     figures = f"{there} of {group.students} get to {row.goal}, in {times(ratio.low, ratio.high)} times the steps"
@@ -154,7 +157,7 @@ def _only_stepwise(groups: Sequence[TrialGroup], published: PublishedResults) ->
     cases = []
     for task in dict.fromkeys(group.task for group in groups):
         tried = {group.variant: group for group in groups if group.experiment is ANNEALING and group.task == task}
-        paper = published.figure(task, "llm4teach")
+        paper = published.figure(task, LLM4Teach.name)
         if paper and len(tried) == len(ANNEALING.variants):
             sides = {variant: group.main.success.side(paper.success) for variant, group in tried.items()}
             own = sides.pop(STEPWISE)

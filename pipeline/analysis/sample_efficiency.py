@@ -15,13 +15,13 @@ import numpy as np
 
 from pipeline.experiments.catalogue import COMPARE_METHODS, OPTIONS_ALONE
 from pipeline.printing import amount, counted, percent, times
-from pipeline.results.published_results import METHOD_TITLES, PublishedResults
+from pipeline.results.published_results import PublishedResults
 from pipeline.results.trials import TrialGroup
 from pipeline.statistics import Estimate, ratio_interval
+from pipeline.student.methods.llm4teach import LLM4Teach
 
 HIGH = 0.99
 OPTIONS = "Options alone"
-REFERENCE = METHOD_TITLES["llm4teach"]
 
 
 def steps_in_words(steps: np.ndarray) -> str:
@@ -62,10 +62,10 @@ class StepsToLevel:
     @cached_property
     def ratios(self) -> dict[str, Estimate]:
         """How many times LLM4Teach's steps the others take; none where LLM4Teach was not run."""
-        if REFERENCE not in self.groups:
+        if LLM4Teach.title not in self.groups:
             return {}
-        own = self.groups[REFERENCE].bounds(self.level)
-        others = {title: group for title, group in self.groups.items() if title != REFERENCE}
+        own = self.groups[LLM4Teach.title].bounds(self.level)
+        others = {title: group for title, group in self.groups.items() if title != LLM4Teach.title}
         return {title: ratio_interval(group.bounds(self.level), own) for title, group in others.items()}
 
 
@@ -74,13 +74,13 @@ def steps_to_levels(groups: Sequence[TrialGroup], published: PublishedResults) -
     places: dict[tuple[str, str], dict[str, TrialGroup]] = {}
     for group in groups:
         if group.experiment in COMPARE_METHODS:
-            places.setdefault((group.task, group.network), {})[METHOD_TITLES[group.method]] = group
+            places.setdefault((group.task, group.network), {})[group.title] = group
     for group in groups:
         if group.variant is OPTIONS_ALONE and (group.task, group.network) in places:
             places[group.task, group.network][OPTIONS] = group
     found: list[StepsToLevel] = []
     for (task, network), methods in places.items():
-        paper = published.figure(task, "llm4teach")
+        paper = published.figure(task, LLM4Teach.name)
         levels = [(paper.success, True)] if paper else []
         found += [StepsToLevel(task, network, *level, methods) for level in [*levels, (HIGH, False)]]
     return found
@@ -90,10 +90,10 @@ def in_a_sentence(rows: Sequence[StepsToLevel]) -> str:
     """How often each method takes more or fewer steps than LLM4Teach, over tasks, networks and levels."""
     told = {title: [row.ratios[title].side(1) for row in rows if title in row.ratios] for title in titles(rows)}
     counts = [f"{title}: {counted(sides, 'more', 'fewer')}" for title, sides in told.items() if sides]
-    return f"More or fewer steps than {REFERENCE}, by the whole interval: {'; '.join(counts)}." if counts else ""
+    return f"More or fewer steps than {LLM4Teach.title}, by the whole interval: {'; '.join(counts)}." if counts else ""
 
 
 def titles(rows: Sequence[StepsToLevel]) -> list[str]:
     """Whatever is compared in any row, LLM4Teach first."""
     found = dict.fromkeys(title for row in rows for title in row.groups)
-    return sorted(found, key=lambda title: title != REFERENCE)
+    return sorted(found, key=lambda title: title != LLM4Teach.title)

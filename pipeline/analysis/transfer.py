@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipeline.evaluation import evaluate_student
 from pipeline.results.episodes import summaries
+from pipeline.student.methods.llm4teach import LLM4Teach
 from pipeline.student.student import Student
 from pipeline.tables import EPISODES
 from pipeline.tasks.base import Task
@@ -43,7 +44,7 @@ def transfer(
         for target, task in tasks.items():
             if not own or not transferable(tasks[source], task):
                 continue
-            about = {"task": target, "method": "llm4teach", "split": "test"}
+            about = {"task": target, "method": LLM4Teach.name, "split": "test"}
             episodes = [
                 {**about, "seed": number, **row}
                 for number, student in enumerate(own)

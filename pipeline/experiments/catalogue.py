@@ -6,9 +6,11 @@ from functools import partial
 
 from pipeline.experiments.experiment import Experiment, Times, Variant
 from pipeline.experiments.label_changes import by_logprobs, hard, missing, noise, samples
+from pipeline.student.methods.llm4teach import LLM4Teach
 from pipeline.student.methods.method import method_names
+from pipeline.student.methods.rl import RL
 
-TRAINED = sorted(method_names(trained_only=True), key=lambda name: name != "llm4teach")
+TRAINED = sorted(method_names(trained_only=True), key=lambda name: name != LLM4Teach.name)
 """All methods with students, those of installed packages too; first the one that the others are compared with."""
 DOORKEY = ("SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey")
 
@@ -18,7 +20,7 @@ METHODS = Experiment(
     "Fig. 3, Table 3",
     (),
     tuple(  # without any advice it takes longer
-        Variant(method, method, {"steps": 3_000_000} if method == "rl" else {}) for method in TRAINED
+        Variant(method, method, {"steps": 3_000_000} if method == RL.name else {}) for method in TRAINED
     ),
 )
 LONG = Experiment(
@@ -88,8 +90,8 @@ HORIZON_RL = Experiment(
     "",
     DOORKEY,
     (
-        Variant("goes on", "rl", {**GOES_ON, "steps": 3_000_000}),
-        Variant("ended", "rl", {**ENDED, "steps": 3_000_000}),
+        Variant("goes on", RL.name, {**GOES_ON, "steps": 3_000_000}),
+        Variant("ended", RL.name, {**ENDED, "steps": 3_000_000}),
     ),
 )
 

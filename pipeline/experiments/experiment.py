@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.experiments.label_changes import LabelChange
 from pipeline.params import Params, Schedule
+from pipeline.student.methods.llm4teach import LLM4Teach
 from pipeline.student.methods.method import get_method
 
 
@@ -31,7 +32,7 @@ class Variant:
     """
 
     name: str
-    method: str = "llm4teach"
+    method: str = LLM4Teach.name
     schedule: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     labels: LabelChange | None = None

@@ -8,8 +8,9 @@ from typing import Any
 
 from pipeline.printing import percent, span
 from pipeline.results.episodes import Summary
-from pipeline.results.published_results import METHOD_TITLES, PublishedFigure, PublishedResults
+from pipeline.results.published_results import PublishedFigure, PublishedResults
 from pipeline.statistics import Estimate
+from pipeline.student.methods.method import UNTRAINED, get_method, method_names
 
 MARKS = {1: "higher", 0: "level", -1: "lower"}
 """Our whole interval lies above the published figure, holds it, or lies below."""
@@ -26,7 +27,7 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        return METHOD_TITLES.get(self.method, self.method)
+        return get_method(self.method).title
 
     @property
     def main(self) -> Summary | None:
@@ -52,7 +53,7 @@ def compare(tasks: Sequence[str], summaries: Iterable[Summary], published: Publi
     return [
         Comparison(task, method, published.figure(task, method), ours.get((task, method), {}))
         for task in tasks
-        for method in METHOD_TITLES
+        for method in method_names()
         if (task, method) in ours or published.figure(task, method)
     ]
 
@@ -79,7 +80,7 @@ def in_a_sentence(row: Comparison, published: PublishedResults) -> str:
     return (
         f"{text}."
         if best[0] == row.method
-        else f"{text}; its best is {METHOD_TITLES[best[0]]} with {percent(best[1].success)}."
+        else f"{text}; its best is {get_method(best[0]).title} with {percent(best[1].success)}."
     )
 
 
@@ -126,7 +127,7 @@ def metrics(comparisons: Iterable[Comparison]) -> dict[str, dict[str, dict[str, 
     has all there is.
     """
     means: dict[str, dict[str, dict[str, float]]] = {"success": {}, "length": {}}
-    for row in sorted(comparisons, key=lambda row: row.method == "llm"):
+    for row in sorted(comparisons, key=lambda row: row.method == UNTRAINED):
         if row.main:
             means["success"].setdefault(row.method, {})[row.task] = row.main.success.value
             means["length"].setdefault(row.method, {})[row.task] = row.main.length.value

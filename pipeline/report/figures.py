@@ -18,7 +18,8 @@ from PIL import Image
 from pipeline.files import naming
 from pipeline.printing import Axis, amount, percent
 from pipeline.results.curves import Band, Curve, band
-from pipeline.results.published_results import METHOD_TITLES
+from pipeline.student.methods.llm4teach import LLM4Teach
+from pipeline.student.methods.method import get_method, method_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SIZE = (5.6, 3.4)
 DPI = 144
 AXIS_TITLES: dict[Axis, str] = {"env_steps": "environment steps", "seconds": "seconds of training"}
-STYLES: dict[str, Any] = {"llm4teach": "-", "rl": "--", "hierarchical": "-."}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class Theme:
     text: str
     muted: str
     grid: str
-    methods: dict[str, str]
     variants: tuple[str, ...]
 
 
@@ -47,16 +46,14 @@ LIGHT = Theme(
     "#1d2329",
     "#5b6570",
     "#dfe3e8",
-    {"llm4teach": "#0072b2", "rl": "#d55e00", "hierarchical": "#009e73"},
-    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#6b6b6b"),
+    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#6b6b6b", "#8a6d00"),
 )
 DARK = Theme(
     "dark",
     "#e4e8ec",
     "#9aa5b1",
     "#343b43",
-    {"llm4teach": "#56b4e9", "rl": "#e69f00", "hierarchical": "#2fc79a"},
-    ("#56b4e9", "#e69f00", "#2fc79a", "#e59ac4", "#c9cdd2"),
+    ("#56b4e9", "#e69f00", "#2fc79a", "#e59ac4", "#c9cdd2", "#f0e442"),
 )
 
 
@@ -87,13 +84,13 @@ def learning_curves(
     bands = {method: found for method, each in curves.items() if (found := band(each, axis))}
     if not bands:
         return None
-    leaves = teacher_leaves(curves.get("llm4teach", ()), axis)
+    leaves = teacher_leaves(curves.get(LLM4Teach.name) or next(iter(curves.values())), axis)
 
     def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.subplots(gridspec_kw={"left": 0.085, "right": 0.985, "top": 0.92, "bottom": 0.27})
         for method, course in bands.items():
-            name = METHOD_TITLES.get(method, method)
-            draw_band(axes, course, name, theme.methods.get(method, theme.text), STYLES.get(method, "-"))
+            drawn = get_method(method)
+            draw_band(axes, course, drawn.title, method_colour(method, theme), drawn.line)
         if paper is not None:
             axes.axhline(paper, color=theme.text, linewidth=1, linestyle=(0, (5, 3)), label=f"paper {percent(paper)}")
         if teacher is not None:
@@ -108,6 +105,18 @@ def learning_curves(
     caption = " ".join(told) + left
     alt = f"Line chart of success in training against {AXIS_TITLES[axis]} on {task}. {caption}"
     return save(directory, f"{task}-success-{axis.replace('_', '-')}", draw, alt, caption)
+
+
+def method_colour(method: str, theme: Theme) -> str:
+    """The colour of a method's curves: its own, or one of the theme's that no method has."""
+    colours = {name: get_method(name).colour for name in method_names()}
+    own = colours[method]
+    if own:
+        return own[theme is DARK]
+    taken = {colour[theme is DARK] for colour in colours.values() if colour}
+    left = [colour for colour in theme.variants if colour not in taken] or [theme.text]
+    without = [name for name, colour in colours.items() if not colour]
+    return left[without.index(method) % len(left)]
 
 
 def draw_band(axes: Axes, course: Band, name: str, colour: str, style: Any) -> None:
@@ -138,7 +147,7 @@ def teacher_share(directory: Path, task: str, curves: Sequence[Curve]) -> Drawin
     def draw(figure: Figure, theme: Theme) -> None:
         margins = {"left": 0.085, "right": 0.985, "top": 0.92, "bottom": 0.135, "hspace": 0.35}
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1), gridspec_kw=margins)
-        colour = theme.methods["llm4teach"]
+        colour = theme.variants[0]
         for curve in taught:  # usually one upon the other, because all follow one schedule
             above.plot(curve.env_steps, np.nan_to_num(curve.teacher_weight), color=colour, linewidth=2)
         above.set_ylim(0, None)
@@ -177,7 +186,7 @@ def teacher_leaves(curves: Sequence[Curve], axis: Axis) -> float | None:
 
 def _course_in_words(method: str, course: Band, axis: Axis, paper: float | None) -> str:
     """How training ends, and from where on a method's mean stays at the paper’s level."""
-    text = f"{METHOD_TITLES.get(method, method)} ends at {percent(course.final)}"
+    text = f"{get_method(method).title} ends at {percent(course.final)}"
     if paper is None:
         return f"{text}."
     reached = course.reaches(paper)

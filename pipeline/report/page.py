@@ -21,7 +21,8 @@ from pipeline.report.labels import SHOWN
 from pipeline.report.paper_report import PaperReport
 from pipeline.report.runs import versions
 from pipeline.report.task_report import TaskReport
-from pipeline.results.published_results import METHOD_TITLES, published_results
+from pipeline.results.published_results import published_results
+from pipeline.student.methods.llm4teach import LLM4Teach
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
@@ -47,7 +48,7 @@ def render(
         analysis=analysis,
         published=published,
         versions=versions(),
-        titles=METHOD_TITLES,
+        reference=LLM4Teach.name,
         marks=dict(zip(MARKS.values(), "▲●▼", strict=True)),
         shown=SHOWN,
         error_words=ERROR_WORDS,
@@ -87,8 +88,8 @@ def size(path: Path) -> str:
 
 def outcome(tasks: Sequence[TaskReport]) -> str:
     """What came out for LLM4Teach in one sentence: beside the paper, or where the paper has no figures, by itself."""
-    rows = [row for task in tasks for row in task.comparisons if row.method == "llm4teach" and row.main]
-    title = METHOD_TITLES["llm4teach"]
+    rows = [row for task in tasks for row in task.comparisons if row.method == LLM4Teach.name and row.main]
+    title = LLM4Teach.title
     if not rows:
         return f"{title} was not evaluated yet."
     marks = [row.mark for row in rows if row.mark]

@@ -15,8 +15,10 @@ from pipeline.params import Params
 from pipeline.report.comparison import Comparison
 from pipeline.report.experiment_figures import variant_curves
 from pipeline.report.figures import Drawing
-from pipeline.results.published_results import METHOD_TITLES, published_results
+from pipeline.results.published_results import published_results
 from pipeline.results.trials import TrialGroup
+from pipeline.student.methods.llm4teach import LLM4Teach
+from pipeline.student.methods.method import UNTRAINED, get_method
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def gather_paper(
     """What the trials show; figures go into a folder. `rows` compare our methods with the paper's."""
     published = published_results()
     steps = steps_to_levels(groups, published)
-    teachers = {row.task: row.main for row in rows if row.method == "llm" and row.main}
+    teachers = {row.task: row.main for row in rows if row.method == UNTRAINED and row.main}
     found = ablations(EXPERIMENTS, groups, params)
     return PaperReport(
         claims=claims(groups, steps, teachers, published),
@@ -55,7 +57,9 @@ def gather_paper(
         ablations=found,
         drawings={one.experiment.name: _drawings(one, figures) for one in found},
         long={group.task: group for group in groups if group.experiment is LONG},
-        shorter={group.task: group for group in groups if group.experiment is METHODS and group.method == "llm4teach"},
+        shorter={
+            group.task: group for group in groups if group.experiment is METHODS and group.method == LLM4Teach.name
+        },
         absent=[line for experiment in EXPERIMENTS if (line := _absent(experiment, groups, params))],
     )
 
@@ -79,7 +83,6 @@ def _absent(experiment: Experiment, groups: Sequence[TrialGroup], params: Params
     if len(missing) == len(wanted):
         return f"The experiment “{experiment.name}” ({experiment.question}); {experiment.command} runs it."
     names = ", ".join(
-        f"{METHOD_TITLES.get(v.method, v.method) if experiment in COMPARE_METHODS else v.name} on {task}"
-        for task, v in missing
+        f"{get_method(v.method).title if experiment in COMPARE_METHODS else v.name} on {task}" for task, v in missing
     )
     return f"Of the experiment “{experiment.name}”: {names}; {experiment.command} goes on with it."

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.json_file import read_json
 from pipeline.results.curves import Curve
+from pipeline.student.methods.method import get_method
 from pipeline.student.runs.saved import CONFIG
 
 LIBRARIES = ("llm4teach", "torch", "numpy", "numba", "minigrid", "gymnasium")
@@ -32,6 +33,10 @@ class Students:
     settings: dict[str, Any]
     env_steps: float
     seconds: float
+
+    @property
+    def title(self) -> str:
+        return get_method(self.method).title
 
     @property
     def parameters(self) -> int | None:

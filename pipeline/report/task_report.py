@@ -18,6 +18,8 @@ from pipeline.results.curves import Curve, find_curves
 from pipeline.results.episodes import read_episodes, summaries
 from pipeline.results.published_results import published_results
 from pipeline.results.trials import TrialGroup
+from pipeline.student.methods.llm4teach import LLM4Teach
+from pipeline.student.methods.method import UNTRAINED, get_method
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class TaskReport:
     def headline(self) -> Comparison | None:
         """The comparison that the verdict is about: LLM4Teach's, else the first that was evaluated."""
         there = [row for row in self.comparisons if row.main]
-        return next((row for row in there if row.method == "llm4teach"), there[0] if there else None)
+        return next((row for row in there if row.method == LLM4Teach.name), there[0] if there else None)
 
 
 def gather(
@@ -70,7 +72,7 @@ def gather(
     trials = trials or {}
     absent: list[str] = []
     evaluations: dict[str, pa.Table] = {}
-    for method in ["llm", *params.methods]:
+    for method in [UNTRAINED, *params.methods]:
         path = data / "evaluations" / name / f"{method}.parquet"
         if path.exists():
             evaluations[method] = read_episodes(path, name, method)
@@ -96,8 +98,9 @@ def gather(
         if len(curves.get(method, [])) < len(group.curves):
             curves[method], folders[method] = list(group.curves), list(group.folders)
     groups = [find_students(method, each, folders[method]) for method, each in curves.items()]
-    paper = published_results().figure(name, "llm4teach")
-    alone = next((row.main.success.value for row in comparisons if row.method == "llm" and row.main), None)
+    paper = published_results().figure(name, LLM4Teach.name)
+    alone = next((row.main.success.value for row in comparisons if row.method == UNTRAINED and row.main), None)
+    labelled = next((each for method, each in curves.items() if get_method(method).needs_labels), [])
     drawings = [
         learning_curves(figures, name, axis, curves, paper.success if paper else None, alone)
         for axis in ("env_steps", "seconds")
@@ -112,7 +115,7 @@ def gather(
         comparisons=comparisons,
         students=[group for group in groups if group],
         success=[drawing for drawing in drawings if drawing],
-        teacher=teacher_share(figures, name, curves.get("llm4teach", [])),
+        teacher=teacher_share(figures, name, labelled),
         labels=labels,
         absent=absent,
     )

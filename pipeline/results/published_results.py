@@ -7,14 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-METHOD_TITLES = {
-    "llm": "LLM alone",
-    "hierarchical": "Hierarchical RL",
-    "rl": "RL, no teacher",
-    "llm4teach": "LLM4Teach",
-}
-"""The methods in the paper's order, and what a reader calls them."""
-
 
 @dataclass(frozen=True)
 class PublishedFigure:

@@ -16,6 +16,7 @@ from pipeline.json_file import read_json
 from pipeline.params import Params
 from pipeline.results.curves import WINDOW, Curve
 from pipeline.results.episodes import Summary, read_episodes, summaries
+from pipeline.student.methods.method import get_method
 from pipeline.student.runs.saved import CONFIG, CURVE
 from pipeline.tables import TableError
 
@@ -40,6 +41,10 @@ class TrialGroup:
     @property
     def method(self) -> str:
         return self.variant.method
+
+    @property
+    def title(self) -> str:
+        return get_method(self.method).title
 
     @property
     def students(self) -> int:

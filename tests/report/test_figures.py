@@ -10,8 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic import write_student
 
-from pipeline.report.figures import LIGHT, learning_curves, teacher_leaves, teacher_share
+from pipeline.registry import METHODS
+from pipeline.report.figures import DARK, LIGHT, learning_curves, method_colour, teacher_leaves, teacher_share
 from pipeline.results.curves import Curve, find_curves
+from pipeline.student.methods.method import Method
 
 
 def leaving(seed: int, iteration: int) -> Curve:
@@ -54,3 +56,15 @@ def test_captions_of_one_run_agree(tmp_path: Path) -> None:
     assert ends[0][0] == ends[1][0] != ""
     assert "K steps on." in ends[0][1]
     assert " s on." in ends[1][1]
+
+
+class Mine(Method):
+    name, title = "mine", "A method of one's own"
+
+
+def test_a_method_without_a_colour_gets_one_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(METHODS, "built_in", {**METHODS.built_in, "mine": f"{__name__}:Mine"})
+    for theme in (LIGHT, DARK):
+        colours = {name: method_colour(name, theme) for name in ("llm4teach", "rl", "hierarchical", "mine")}
+        assert len(set(colours.values())) == 4
+        assert colours["llm4teach"] == theme.variants[0]
