@@ -12,7 +12,7 @@ LAYERS = (
     ("cli",),
     ("stages",),
     ("pipeline.report", "pipeline.analysis"),
-    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection"),
+    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection", "pipeline.label_sets"),
     ("pipeline.tasks", "pipeline.teacher", "pipeline.student"),
 )
 """Each may import those below it, and below all the rest of `pipeline`, which is of the language and of files."""

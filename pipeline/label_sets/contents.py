@@ -18,7 +18,8 @@ from pipeline.label_sets.replayed import check_replayed, prompt_of
 from pipeline.label_sets.responses import read_answers
 from pipeline.label_sets.stranger_parquet import StrangerTable
 from pipeline.plan_reader import PARSER_VERSION
-from pipeline.tasks.registry import BrokenTask, UnknownTask, get_task
+from pipeline.registry import Broken, Unknown
+from pipeline.tasks.registry import get_task
 
 PromptRow = Mapping[str, Any]
 
@@ -73,9 +74,9 @@ def _grammar(task: str) -> tuple[Grammar | None, list[str]]:
     """What a plan of the task may say, or a note that it is not known."""
     try:
         return get_task(task).grammar, []
-    except UnknownTask:
+    except Unknown:
         why = "is not installed"
-    except BrokenTask as error:
+    except Broken as error:
         why = f"can't be used ({printable(error, 120)})"
     return None, [f"{task} {why}: its options, objects and replay were not checked"]
 

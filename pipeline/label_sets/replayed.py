@@ -8,9 +8,9 @@ from typing import Any
 from pipeline.instructions import TOLERANCE, Description, Grammar, SoftInstruction
 from pipeline.label_sets.folder import SetError, printable
 from pipeline.tables.instructions import instruction_columns
-from pipeline.teacher.prompts.prompt import Prompt, shown
 from pipeline.teacher.answers.reading import read_answer
 from pipeline.teacher.answers.rows import Answer, hardened, verdict_columns
+from pipeline.teacher.prompts.prompt import Prompt, shown
 
 _FROM_ANSWERS = ("model_returned", "system_fingerprint")
 

@@ -16,10 +16,10 @@ from pipeline.label_sets.pack import pack
 from pipeline.params import Label
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, STATES, packed, write_table
 from pipeline.tasks.registry import get_task
+from pipeline.teacher.answers.rows import hardened
+from pipeline.teacher.asking.requests import CHAT, make_request
 from pipeline.teacher.methods.sample import row_of_answers
 from pipeline.teacher.prompts.prompt import load_prompt
-from pipeline.teacher.asking.requests import CHAT, make_request
-from pipeline.teacher.answers.rows import hardened
 from pipeline.teacher.states import State
 
 TASK = "SimpleDoorKey"
