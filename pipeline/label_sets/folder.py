@@ -45,7 +45,7 @@ class Limits:
     text_bytes    most bytes of a card, a description for machines, or checksums
     answer_chars  most characters of one answer of a model
     memory        bytes that the checking process may take
-    seconds       how long the checking may take; each MiB of the set adds one
+    seconds       of a processor that the checking may take; each MiB of the set adds one
     """
 
     files: int = 1000
@@ -55,7 +55,7 @@ class Limits:
     text_bytes: int = 2**20
     answer_chars: int = 200_000
     memory: int = 900 * 2**20
-    seconds: float = 10.0
+    seconds: int = 10
 
 
 def folder_of(task: str) -> str:

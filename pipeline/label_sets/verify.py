@@ -14,6 +14,9 @@ from pathlib import Path
 
 from pipeline.label_sets.folder import Limits, SetError, files_of, printable
 
+_PATIENCE = 30
+"""How much longer than on a machine of its own a checking may take, before it is given up."""
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -27,18 +30,18 @@ class Verified:
 def verify(folder: Path, limits: Limits | None = None) -> Verified:
     """Check everything about a set that can be checked; see `check_set`. Raises SetError, in one line."""
     limits = limits or Limits()
-    seconds = max(0.0, limits.seconds + sum(files_of(folder, limits).values()) / 2**20)
+    seconds = limits.seconds + sum(files_of(folder, limits).values()) // 2**20
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pipeline.label_sets.check_set"])
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(folder, limits, theirs), daemon=True)
+    process = context.Process(target=_work, args=(folder, limits, seconds, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
-        outcome = ours.recv() if ours.poll(seconds) else SetError(f"it took more than {seconds:.0f} s; stopped")
+        outcome = ours.recv() if ours.poll(_PATIENCE * seconds) else SetError("no answer from the process that read it")
     except EOFError:
         process.join()
-        outcome = SetError(f"the process that read it ended with {_ending(process.exitcode)}")
+        outcome = SetError(_ending(process.exitcode, seconds))
     finally:
         process.kill()
         process.join()
@@ -48,13 +51,17 @@ def verify(folder: Path, limits: Limits | None = None) -> Verified:
     return outcome
 
 
-def _ending(code: int | None) -> str:
-    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+def _ending(code: int | None, seconds: int) -> str:
+    if code == -signal.SIGXCPU:
+        return f"it took more than {seconds} s; stopped"
+    how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+    return f"the process that read it ended with {how}"
 
 
-def _work(folder: Path, limits: Limits, answer: Connection) -> None:
+def _work(folder: Path, limits: Limits, seconds: int, answer: Connection) -> None:
     """In the process: look, and answer with what was found or what is wrong."""
     resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, limits.memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from pipeline.label_sets.check_set import check_set
 
