@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 from pipeline.instructions import Reading
-from pipeline.teacher.redaction import Redactor
 
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 20, 200
 """The latest answers that are looked at: mostly unusable ones stop a run, also when a good model turns bad late."""
@@ -14,8 +13,8 @@ JUDGED_AT_LEAST, JUDGED_AT_MOST = 20, 200
 class Judgement:
     """The verdicts on a run's latest answers. `limit` is the share of unusable ones that is too many; 1: none is."""
 
-    def __init__(self, limit: float, redact: Redactor) -> None:
-        self._limit, self._redact = limit, redact
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._latest: deque[str | None] = deque(maxlen=JUDGED_AT_MOST)
         self._unusable = 0
 
@@ -26,8 +25,8 @@ class Judgement:
         if reading.verdict.usable:
             self._latest.append(None)
             return
-        why = self._redact(f"{reading.verdict.value}{', ' if reading.why else ''}{reading.why}")
-        self._latest.append(f"{self._redact(text)[:120]!r}: {why[:200]}")
+        why = f"{reading.verdict.value}{', ' if reading.why else ''}{reading.why}"
+        self._latest.append(f"{text[:120]!r}: {why[:200]}")
         self._unusable += 1
 
     def refusal(self) -> str | None:
