@@ -14,7 +14,7 @@ LAYERS = (
     ("pipeline.report",),
     ("pipeline.analysis",),
     ("pipeline.results",),
-    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection"),
+    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection", "pipeline.label_sets"),
     ("pipeline.tasks", "pipeline.teacher", "pipeline.student"),
 )
 """Each may import those below it, and below all the rest of `pipeline`, which is of the language and of files."""
