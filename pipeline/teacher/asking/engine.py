@@ -175,7 +175,7 @@ class Engine:
                 if outcome.overloaded:
                     self.pace.refused(began, min(outcome.retry_after or 0.0, self.settings.max_wait_s))
                 await self.recorder.record([failure_row(row, outcome, self.settings)], over=False)
-                self.progress.failed()
+                self.progress.failed(str(outcome))
                 raise outcome
             reply, rows = outcome
             self.budget.end(self._most(request, len(wanted)), (reply.tokens_in, reply.tokens_out), paid=True)
