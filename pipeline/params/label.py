@@ -46,6 +46,7 @@ class Label(Section):
     answers_per_call   most answers that one call asks for (`n`); OpenAI's API allows 128
     concurrency  most calls at once; fewer are made where the server refuses
     timeout_s    seconds after which a call counts as failed
+    max_body_mb  size of an unpacked response, in MB, beyond which the call counts as failed
     attempts     failures in a row of one request after which the run stops
     max_wait_s   longest wait that a server may ask for; the run stops with the time it would take beyond that
     max_requests, max_total_tokens, max_cost   what one run may spend; null: no bound
@@ -75,6 +76,7 @@ class Label(Section):
     answers_per_call: int = Field(default=128, ge=1, le=10000)
     concurrency: int = Field(default=64, ge=1, le=4096)
     timeout_s: float = Field(default=120.0, gt=0)
+    max_body_mb: float = Field(default=8.0, gt=0)
     attempts: int = Field(default=8, ge=1, le=1000)
     max_wait_s: float = Field(default=300.0, ge=0)
     max_requests: int | None = Field(default=None, ge=0)

@@ -1,4 +1,7 @@
-"""Keys out of everything that is kept or shown: servers echo them in errors, and users put them into addresses."""
+"""Keys and control characters out of everything that is kept or shown of what a server sends.
+
+Servers echo keys, also escaped, in whatever field they like; control characters would act on a terminal.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,40 @@ from pipeline.teacher.errors import TeacherError
 HIDDEN = "[key removed]"
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "openai-batch": "OPENAI_API_KEY", "zhipuai": "ZHIPUAI_API_KEY"}
 _LOOKS_LIKE_A_KEY = re.compile(r"(?:\bsk-[\w*.-]{6,}|(?<=Bearer )[^\s\"',}]{6,})")
+_ESCAPED = re.compile(r"\\+(?:u00|x)([2-7][0-9a-fA-F])")
+"""A printable ASCII character as JSON, or a program's repr, may escape it."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""All that moves a terminal's cursor or turns its text around, but tabs and newlines."""
 
 
 def api_key(provider: str, variable: str | None) -> str | None:
     """The provider's key from the environment, or None. `variable` names another variable than the usual one.
 
-    Blanks around it, such as the newline of a file it was read from, are no part of it.
+    Blanks around it, such as the newline of a file it was read from, are no part of it. Raises TeacherError for one
+    with characters that can't be sent.
     """
-    return os.environ.get(variable or KEY_VARIABLES.get(provider, ""), "").strip() or None
+    name = variable or KEY_VARIABLES.get(provider, "")
+    key = os.environ.get(name, "").strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise TeacherError(f"the key in the environment variable {name} has blanks or characters beyond ASCII in it")
+    return key or None
 
 
 class Redactor:
-    """Removes the given keys, and whatever looks like one, from text."""
+    """Removes the given keys, whatever looks like one, and control characters from text."""
 
     def __init__(self, *keys: str | None) -> None:
         parts = [part for key in keys if key for part in (key, *key.split(".")) if len(part) >= 6]
         self._keys = sorted(set(parts), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
+        if "\\u" in text or "\\x" in text:
+            plain = _ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text)
+            if self._without_keys(plain) != plain:
+                text = plain
+        return _CONTROL.sub("\ufffd", self._without_keys(text))
+
+    def _without_keys(self, text: str) -> str:
         for key in self._keys:
             text = text.replace(key, HIDDEN)
         return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text) if "sk-" in text or "Bearer " in text else text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from pipeline.params import Label
 from pipeline.tasks.base import Task
+from pipeline.teacher.asking.judgement import judged
 from pipeline.teacher.labelling import Labelling, LabelTables
 from pipeline.teacher.states import State
 
@@ -16,8 +18,9 @@ def ask(task: Task, states: Sequence[State], settings: Label, root: Path) -> Lab
     """Have the teacher of `settings.provider` answer for every state.
 
     A provider is the module of its name in `providers/`, with a function `ask(labelling) -> LabelTables`.
-    Raises TeacherError for settings that can't be used, LabellingStopped if the table can't be completed now.
+    Raises TeacherError for settings that can't be used, LabellingStopped if the table can't be completed now; the rows
+    of a table that is mostly unusable end in LabellingStopped too.
     """
     provider = import_module(f"pipeline.teacher.providers.{settings.provider.replace('-', '_')}")
     tables: LabelTables = provider.ask(Labelling(task, states, settings, root))
-    return tables
+    return replace(tables, labels=judged(tables.labels, settings.invalid_stop))

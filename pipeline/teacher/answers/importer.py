@@ -47,7 +47,7 @@ class Importer:
         row = attempt_row(
             self.task.name, request, asked[0], self.settings, self.settings.base_url, self.sdk, self.source
         )
-        outcome = result.outcome
+        outcome = result.outcome.cleaned(self.redact)
         if not isinstance(outcome, CallFailed):
             try:
                 for choice in outcome.choices[: len(asked)]:
@@ -56,7 +56,7 @@ class Importer:
                 failure.tokens = (outcome.tokens_in, outcome.tokens_out)
                 outcome = failure
         if isinstance(outcome, CallFailed):
-            failed = failure_row({**row, "response_id": result.line_id}, outcome, self.redact, self.settings)
+            failed = failure_row({**row, "response_id": result.line_id}, outcome, self.settings)
             if self.ledger.has_attempt(failed):
                 return
             self.ledger.record([failed])
@@ -64,7 +64,7 @@ class Importer:
             if len(self.reasons) < 3 and failed["error"] not in self.reasons:
                 self.reasons.append(failed["error"])
             return
-        rows = answer_rows(row, asked, outcome, self.redact, self.settings)
+        rows = answer_rows(row, asked, outcome, self.settings)
         news = [one for one in rows if one["sample_index"] in missing]
         if not news:
             return

@@ -1,4 +1,4 @@
-"""Rows of the responses table: what a call brought, or why it brought nothing."""
+"""Rows of the responses table: what a call brought, or why it brought nothing, once it is free of keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pipeline.teacher.answers.ledger import now
 from pipeline.teacher.asking.budget import price
 from pipeline.teacher.asking.calls import CallFailed, Reply
 from pipeline.teacher.asking.requests import Request
-from pipeline.teacher.redaction import Redactor
 
 
 def attempt_row(
@@ -32,9 +31,7 @@ def attempt_row(
     }
 
 
-def answer_rows(
-    row: dict[str, Any], wanted: list[int], reply: Reply, redact: Redactor, settings: Label
-) -> list[dict[str, Any]]:
+def answer_rows(row: dict[str, Any], wanted: list[int], reply: Reply, settings: Label) -> list[dict[str, Any]]:
     """One row per choice, for the wanted samples in order. Raw body, tokens and cost stand in the first one only."""
     rows = []
     for number, (sample, choice) in enumerate(zip(wanted, reply.choices, strict=False)):
@@ -46,23 +43,23 @@ def answer_rows(
                 "model_returned": reply.model,
                 "system_fingerprint": reply.fingerprint,
                 "response_id": reply.response_id,
-                "text": redact(choice.kept),
-                "logprobs": None if choice.logprobs is None else redact(json.dumps(choice.logprobs)),
+                "text": choice.kept,
+                "logprobs": None if choice.logprobs is None else json.dumps(choice.logprobs),
             }
         )
         if number == 0:
-            rows[0]["raw"] = redact(reply.raw)
+            rows[0]["raw"] = reply.raw
             rows[0] |= _spent(settings, reply.tokens_in, reply.tokens_out)
     return rows
 
 
-def failure_row(row: dict[str, Any], failure: CallFailed, redact: Redactor, settings: Label) -> dict[str, Any]:
-    """The row of an attempt that failed. Texts are cut only once keys are out of them."""
+def failure_row(row: dict[str, Any], failure: CallFailed, settings: Label) -> dict[str, Any]:
+    """The row of an attempt that failed."""
     return {
         **row,
         "status": failure.status,
-        "error": redact(str(failure))[:500],
-        "raw": None if failure.raw is None else redact(failure.raw)[:2000],
+        "error": str(failure)[:500],
+        "raw": None if failure.raw is None else failure.raw[:2000],
         **_spent(settings, *failure.tokens),
     }
 

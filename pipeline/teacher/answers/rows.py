@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -136,8 +137,12 @@ def label_row(
 
 
 def hardened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A label row with all mass on its most probable plan, as `method: hard`; verdicts and counts stay as they were."""
-    plans = [{**plan, "prob": 1.0} for plan in row["plans"][:1]]
-    residual = 0.0 if plans else 1.0
-    changed = {**row, "method": "hard", "plans": plans, "residual_mass": residual, "entropy": 0.0}
+    """A label row with the mass of all its plans on the most probable one, as `method: hard`.
+
+    What was unusable stays so: verdicts, counts and residual mass are as they were.
+    """
+    residual = row["residual_mass"]
+    plans = [{**plan, "prob": 1.0 - residual} for plan in row["plans"][:1]]
+    entropy = sum(-mass * math.log(mass) for mass in (residual, 1.0 - residual) if mass > 0)
+    changed = {**row, "method": "hard", "plans": plans, "entropy": entropy}
     return {**changed, "label_id": label_id(changed)}

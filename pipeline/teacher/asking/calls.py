@@ -5,12 +5,13 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.json_file import JsonError, parse_json
 
+Clean = Callable[[str], str]
 CUT = "\n[cut off at max_tokens]"
 """What the kept text of an answer ends in that was cut off."""
 
@@ -47,6 +48,17 @@ class Reply:
     tokens_out: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def cleaned(self, clean: Clean) -> Reply:
+        """The same, with every text that is kept or shown made harmless by `clean`."""
+        choices = tuple(
+            replace(choice, text=clean(choice.text), logprobs=_cleaned(choice.logprobs, clean))
+            for choice in self.choices
+        )
+        names = ("model", "fingerprint", "response_id")
+        return replace(
+            self, choices=choices, raw=clean(self.raw), **{name: _cleaned(getattr(self, name), clean) for name in names}
+        )
+
 
 class CallFailed(Exception):
     """A call without an answer.
@@ -58,6 +70,7 @@ class CallFailed(Exception):
     tokens       of the prompt and of the answers, as far as the server counted them
     paid         whether the server has probably worked, and so charges for the call
     unreachable  whether no server was reached at the address, so that only one that has answered before may come back
+    timed_out    whether no answer came in time
     """
 
     def __init__(
@@ -70,10 +83,32 @@ class CallFailed(Exception):
         tokens: tuple[int | None, int | None] = (None, None),
         paid: bool = False,
         unreachable: bool = False,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(message)
         self.status, self.retry, self.retry_after, self.raw = status, retry, retry_after, raw
-        self.tokens, self.paid, self.unreachable = tokens, paid, unreachable
+        self.tokens, self.paid, self.unreachable, self.timed_out = tokens, paid, unreachable, timed_out
+
+    def cleaned(self, clean: Clean) -> CallFailed:
+        """The same, with its texts made harmless by `clean`."""
+        self.args, self.raw = (clean(str(self)),), _cleaned(self.raw, clean)
+        return self
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the server has more to do than it can: fewer calls at once may help."""
+        return self.timed_out or self.status in OVERLOADED
+
+
+def _cleaned(value: Any, clean: Clean) -> Any:
+    """JSON with each text in it cleaned."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(one, clean) for one in value]
+    if isinstance(value, dict):
+        return {clean(name): _cleaned(one, clean) for name, one in value.items()}
+    return value
 
 
 def read_body(content: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -167,6 +202,8 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
+OVERLOADED = frozenset({408, 429, 503, 504, 529})
+"""Statuses of a server, or of the gateway before it, that has too much to do."""
 RETRIED = frozenset({408, 409, 425, 429})
 """Client errors that may pass; every other 4xx would come again."""
 

@@ -10,6 +10,8 @@ from pipeline.teacher.asking.calls import CallFailed
 
 CONNECT_S = 10.0
 """Seconds that a connection may take to come about, however long an answer may."""
+_CLOSED = ("ServerDisconnectedError", "RemoteProtocolError")
+"""What aiohttp and httpx call a connection that ends before there is a response."""
 
 
 def connection_failure(error: BaseException, url: str) -> CallFailed:
@@ -18,6 +20,9 @@ def connection_failure(error: BaseException, url: str) -> CallFailed:
     `unreachable` where nothing but another address, or a server that is started, would help.
     """
     causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, CallFailed):
+            return cause
     for cause in reversed(causes):  # the innermost knows best
         if isinstance(cause, ConnectionRefusedError):
             return _unreachable(f"nothing listens at {url} (connection refused)")
@@ -25,10 +30,13 @@ def connection_failure(error: BaseException, url: str) -> CallFailed:
             return _unreachable(f"the host of {url} can't be found ({cause.strerror})")
         if isinstance(cause, ssl.SSLError):
             return _unreachable(f"no secure connection to {url} ({cause.reason})")
+        if isinstance(cause, ConnectionResetError | BrokenPipeError) or type(cause).__name__ in _CLOSED:
+            return CallFailed(f"label.base_url: {url} closed the connection without an answer ({cause or 'reset'})")
     if any(type(cause).__name__ == "ConnectTimeout" for cause in causes):
         return CallFailed(f"label.base_url: no connection to {url} came about in time")
     cause = error.__cause__ or error
-    return CallFailed(f"{type(cause).__name__}: {cause}")
+    late = any(isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__ for cause in causes)
+    return CallFailed(f"{type(cause).__name__}: {cause}", paid=late, timed_out=late)
 
 
 def _unreachable(why: str) -> CallFailed:

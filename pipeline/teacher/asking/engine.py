@@ -25,7 +25,7 @@ from pipeline.teacher.asking.calls import CallFailed, Choice, Reply, exhausted_f
 from pipeline.teacher.asking.claims import Claims
 from pipeline.teacher.asking.client import Client
 from pipeline.teacher.asking.judgement import Judgement
-from pipeline.teacher.asking.pace import Pace, backoff
+from pipeline.teacher.asking.pace import Began, Pace, backoff
 from pipeline.teacher.asking.progress import Progress
 from pipeline.teacher.asking.requests import Request, call_body
 from pipeline.teacher.redaction import Redactor
@@ -65,8 +65,8 @@ class Engine:
         self.recorder = Recorder(ledger)
         self.claims = Claims(ledger, samples, settings.concurrency)
         self.budget = Budget(settings)
-        self.pace = Pace(settings.concurrency)
-        self.judgement = Judgement(settings.invalid_stop, redact)
+        self.pace = Pace(settings.concurrency, settings.timeout_s)
+        self.judgement = Judgement(settings.invalid_stop)
         self.many = client.many
         self._many_worked = False
         self._jitter = random.Random()
@@ -164,21 +164,22 @@ class Engine:
 
         Returns the wanted samples that have an answer now, by whoever gave it. Raises CallFailed.
         """
-        begun = time.monotonic()
+        began, clock = self.pace.begin(), time.monotonic()
         row = attempt_row(self.task, request, wanted[0], self.settings, self.client.base_url, self.client.sdk, "online")
         try:
             outcome = await self._ask(request, wanted, row)
-            row["latency_s"] = time.monotonic() - begun
+            self.pace.end()
+            row["latency_s"] = time.monotonic() - clock
             if isinstance(outcome, CallFailed):
                 self.budget.end(self._most(request, len(wanted)), outcome.tokens, outcome.paid)
-                if outcome.status in (429, 503):
-                    self.pace.refused(begun, min(outcome.retry_after or 0.0, self.settings.max_wait_s))
-                await self.recorder.record([failure_row(row, outcome, self.redact, self.settings)], over=False)
-                self.progress.failed()
+                if outcome.overloaded:
+                    self.pace.refused(began, min(outcome.retry_after or 0.0, self.settings.max_wait_s))
+                await self.recorder.record([failure_row(row, outcome, self.settings)], over=False)
+                self.progress.failed(str(outcome))
                 raise outcome
             reply, rows = outcome
             self.budget.end(self._most(request, len(wanted)), (reply.tokens_in, reply.tokens_out), paid=True)
-            self._learn_from(reply, len(wanted))
+            self._learn_from(reply, len(wanted), began)
             timed = [{**one, "latency_s": row["latency_s"]} for one in rows]
             new = await self.recorder.record(timed, over=len(rows) == missing)
         finally:
@@ -196,21 +197,21 @@ class Engine:
         reply = None
         body = call_body(request, self.settings, wanted[0], len(wanted))
         try:
-            reply = await _within(self.settings.timeout_s, self.client.call(request.path, body))
+            reply = (await _within(self.settings.timeout_s, self.client.call(request.path, body))).cleaned(self.redact)
             for choice in reply.choices[: len(wanted)]:
                 self.judgement.add(*self.judge(request, choice))
-            return reply, answer_rows(row, wanted, reply, self.redact, self.settings)
+            return reply, answer_rows(row, wanted, reply, self.settings)
         except asyncio.TimeoutError:
-            failure = CallFailed(f"no answer in {self.settings.timeout_s} s", paid=True)
+            failure = CallFailed(f"no answer in {self.settings.timeout_s} s", paid=True, timed_out=True)
         except CallFailed as error:
             failure = error
         except Exception as error:
             failure = CallFailed(f"{type(error).__name__}: {error}")
         if reply is not None:
             failure.tokens, failure.paid = (reply.tokens_in, reply.tokens_out), True
-        return failure
+        return failure.cleaned(self.redact)
 
-    def _learn_from(self, reply: Reply, wanted: int) -> None:
+    def _learn_from(self, reply: Reply, wanted: int, began: Began) -> None:
         """What a reply says of the server and of the model, for the calls to come."""
         self._answers += 1
         if len(reply.choices) < wanted:
@@ -219,7 +220,7 @@ class Engine:
         refusal = self.judgement.refusal()
         if refusal:
             self._end(refusal)
-        self.pace.succeeded()
+        self.pace.succeeded(began)
         self.pace.pause(exhausted_for(reply.headers))
 
     def _wants_single_questions(self, failure: CallFailed, wanted: list[int]) -> bool:
@@ -230,7 +231,7 @@ class Engine:
 
     async def _after_failure(self, failure: CallFailed, failures: int) -> None:
         """Wait before the next attempt, or decide that there is none."""
-        settings, message = self.settings, self.redact(str(failure))[:300]
+        settings, message = self.settings, str(failure)[:300]
         wait = failure.retry_after or 0.0
         if not failure.retry:
             self._end(f"the server refuses: {message}")

@@ -28,7 +28,7 @@ def estimate(labelling: Labelling) -> Estimate:
     if settings.provider in ("published", "replay"):
         return Estimate(len(labelling.states), 0, 0, 0, 0, 0.0)
     method, ledger = labelling.method, Ledger(path) if path.exists() else None
-    wanted = samples = requests = tokens_in = 0
+    wanted = samples = requests = tokens_in = tokens_out = 0
     for state in labelling.states:
         missing_here = 0
         for request in method.requests(state):
@@ -37,11 +37,11 @@ def estimate(labelling: Labelling) -> Estimate:
             missing_here += missing
             requests += calls
             tokens_in += calls * rough_tokens(request.text)
+            longest = request.longest_answer(settings)
+            tokens_out += missing * (longest if settings.method == "logprob" else min(longest, TYPICAL_ANSWER))
         samples += missing_here
         wanted += missing_here > 0
-    each = min(settings.max_tokens, TYPICAL_ANSWER) if settings.method != "logprob" else 1
-    cost = price(settings, tokens_in, samples * each)
-    return Estimate(wanted, samples, requests, tokens_in, samples * each, cost)
+    return Estimate(wanted, samples, requests, tokens_in, tokens_out, price(settings, tokens_in, tokens_out))
 
 
 def check_batch_budget(labelling: Labelling) -> None:

@@ -16,7 +16,7 @@ from pipeline.teacher.answers.ledger import Ledger
 from pipeline.teacher.asking.calls import CallFailed, Choice
 from pipeline.teacher.asking.requests import COMPLETIONS, Request, make_request
 from pipeline.teacher.methods.candidates import candidate_plans
-from pipeline.teacher.methods.scored import logprobs_of, scored_row
+from pipeline.teacher.methods.scored import check_logprob, logprobs_of, scored_row
 from pipeline.teacher.prompts.prompt import Prompt, shown
 from pipeline.teacher.states import State
 
@@ -81,6 +81,7 @@ def continuation_score(logprobs: dict[str, Any], start: int, end: int, norm: str
         begin = entry.get("text_offset", place)
         place = begin + len(entry["token"])
         if place > start and begin < end and isinstance(entry["logprob"], float | int):
+            check_logprob(entry["logprob"])
             values.append(float(entry["logprob"]))
     if not values or not all(map(math.isfinite, values)):
         raise CallFailed("the server sent no logprobs of the echoed prompt", 200, retry=False)

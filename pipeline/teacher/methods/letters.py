@@ -16,7 +16,7 @@ from pipeline.teacher.answers.ledger import Ledger
 from pipeline.teacher.asking.calls import CallFailed, Choice
 from pipeline.teacher.asking.requests import CHAT, Request, make_request
 from pipeline.teacher.methods.candidates import candidate_plans
-from pipeline.teacher.methods.scored import logprobs_of, scored_row
+from pipeline.teacher.methods.scored import check_logprob, logprobs_of, scored_row
 from pipeline.teacher.prompts.prompt import LETTERS, Prompt
 from pipeline.teacher.states import State
 
@@ -43,7 +43,8 @@ class Letters:
 
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
         if choice.logprobs is None:
-            raise CallFailed("the server sent no logprobs; use label.method: sample, or scoring: echo", 200)
+            why = "the server sent no logprobs; use label.method: sample, or scoring: echo"
+            raise CallFailed(why, 200, retry=False)
         plans = candidate_plans(self.task, request.state.description)
         try:
             scores = letter_scores(choice.logprobs, len(plans))
@@ -67,6 +68,7 @@ def letter_scores(logprobs: dict[str, Any], count: int) -> dict[int, float]:
     """Log-scores of the first `count` letters, by number, at the first token that is one; empty if none is.
 
     Spellings of one letter (`A`, ` A`, `A)`) are added up. Letters outside of the alternatives have no score.
+    Raises CallFailed for a logprob above 0.
     """
     for entry in logprobs["content"]:
         if _letter(entry.get("token"), count) is None:
@@ -78,6 +80,7 @@ def letter_scores(logprobs: dict[str, Any], count: int) -> dict[int, float]:
         for token, logprob in spellings.items():
             number = _letter(token, count)
             if number is not None and isinstance(logprob, float | int) and OUTSIDE < logprob < math.inf:
+                check_logprob(logprob)
                 scores[number] = _log_add(scores.get(number, -math.inf), float(logprob))
         return scores
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipeline.params import Label
 from pipeline.tasks.base import Task
 from pipeline.teacher.answers.provenance import provenance
 from pipeline.teacher.answers.rows import label_row
+from pipeline.teacher.asking.calls import CallFailed
 from pipeline.teacher.prompts.prompt import Prompt
 from pipeline.teacher.states import State
 
@@ -19,6 +21,12 @@ def logprobs_of(answer: dict[str, Any]) -> dict[str, Any]:
     """The logprobs of an answer, in the shape of the chat API."""
     found: dict[str, Any] = json.loads(answer["logprobs"])
     return found
+
+
+def check_logprob(value: float) -> None:
+    """Raise CallFailed for the logarithm of no probability. Rounding may take a certain token a little above 0."""
+    if 1e-3 < value < math.inf:
+        raise CallFailed(f"malformed answer: a logprob above 0 ({value:g})", 200)
 
 
 def scored_row(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import openai
 
 from pipeline.params import Label
-from pipeline.teacher.asking.calls import Reply, failure_of, read_body
+from pipeline.teacher.asking.body import Body
+from pipeline.teacher.asking.calls import CallFailed, Reply, failure_of, read_body
 from pipeline.teacher.asking.connection import CONNECT_S, connection_failure
 from pipeline.teacher.asking.online import ask_online
 from pipeline.teacher.errors import TeacherError
@@ -42,7 +44,14 @@ class OpenAIClient:
         self.base_url = checked_url(settings.base_url or DEFAULT_URL)
         self.many = True
         limits = httpx2.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency)
-        transport = openai.DefaultAioHttpClient(limits=limits, timeout=settings.timeout_s)
+        transport = openai.DefaultAioHttpClient(
+            limits=limits,
+            timeout=settings.timeout_s,
+            follow_redirects=False,
+            headers={"accept-encoding": "gzip, deflate"},
+            event_hooks={"response": [self._bound]},
+        )
+        self._most_mb = settings.max_body_mb
         self._client = openai.AsyncOpenAI(**sdk_arguments(settings), max_retries=0, http_client=transport)
 
     async def call(self, path: str, body: dict[str, Any]) -> Reply:
@@ -54,5 +63,30 @@ class OpenAIClient:
             raise connection_failure(error, self.base_url) from None
         return read_body(response.text, response.status_code, response.headers)
 
+    async def _bound(self, response: httpx2.Response) -> None:
+        """Read no more of a response than it may have."""
+        body = Body(response.status_code, response.headers, self._most_mb)
+        response.headers.pop("content-encoding", None)
+        response.stream = _Bounded(response.stream, body)
+
     async def close(self) -> None:
         await self._client.close()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A response's stream, unpacked and within its bound."""
+
+    def __init__(self, stream: Any, body: Body) -> None:
+        self._stream, self._body = stream, body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield self._body.read(chunk)
+        except CallFailed:
+            raise
+        except Exception as error:
+            raise self._body.cut_off(error) from error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -37,7 +37,8 @@ def ask(labelling: Labelling) -> LabelTables:
     task, settings, ledger = labelling.task, labelling.settings, labelling.ledger
     redact = Redactor(api_key(settings.provider, settings.api_key_env))
     kept = "every finished answer is kept"
-    client = openai.OpenAI(**sdk_arguments(settings), max_retries=5)
+    http = openai.DefaultHttpxClient(follow_redirects=False)
+    client = openai.OpenAI(**sdk_arguments(settings), max_retries=5, http_client=http)
     run = _BatchRun(client, labelling)
     if ledger.claim([run.id], 1) == [None]:
         raise LabellingStopped(f"{task.name}: another process is at this labelling's batches\n{kept}")
@@ -52,7 +53,7 @@ def ask(labelling: Labelling) -> LabelTables:
     except openai.APIError as error:
         raise LabellingStopped(f"{task.name}: {redact(str(error))[:300]}\n{kept}") from None
     except _StillRunning as wait:
-        raise LabellingStopped(f"{task.name}: {wait}\n{kept}") from None
+        raise LabellingStopped(f"{task.name}: {redact(str(wait))}\n{kept}") from None
     except KeyboardInterrupt:
         raise LabellingStopped(
             f"{task.name}: interrupted; batches under way go on\n{kept}", exit_code=INTERRUPTED

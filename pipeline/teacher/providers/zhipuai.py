@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline.params import Label
+from pipeline.teacher.asking.body import Body
 from pipeline.teacher.asking.calls import CallFailed, Reply, failure_of, read_body
 from pipeline.teacher.asking.connection import CONNECT_S, connection_failure
 from pipeline.teacher.asking.online import ask_online
@@ -48,7 +49,15 @@ class ZhipuClient:
         self._errors = zhipuai
         self._threads = ThreadPoolExecutor(settings.concurrency, "zhipuai")
         timeout = httpx.Timeout(settings.timeout_s, connect=min(settings.timeout_s, CONNECT_S))
-        self._client = zhipuai.ZhipuAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=timeout)
+        http = httpx.Client(
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=settings.concurrency),
+            headers={"accept-encoding": "gzip, deflate"},
+            event_hooks={"response": [lambda response: _bound(response, settings.max_body_mb)]},
+        )
+        self._client = zhipuai.ZhipuAI(
+            api_key=key, base_url=self.base_url, max_retries=0, timeout=timeout, http_client=http
+        )
 
     async def call(self, path: str, body: dict[str, Any]) -> Reply:
         assert path == CHAT, "ChatGLM's service has no other"
@@ -72,3 +81,11 @@ class ZhipuClient:
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+
+
+def _bound(response: Any, most_mb: float) -> None:
+    """Read a response, and no more of it than it may have."""
+    body = Body(response.status_code, response.headers, most_mb)
+    response.headers.pop("content-encoding", None)
+    content = b"".join(body.read_all(response.stream))
+    response.stream = type(response)(200, content=content).stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import json
 import random
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.teacher.asking.calls import CallFailed, duration, exhausted_for, failure_of, read_body, retry_after
-from pipeline.teacher.asking.pace import Pace, backoff
+from pipeline.teacher.asking.pace import backoff
 
 
 def body(**changes: Any) -> str:
@@ -114,57 +113,6 @@ def test_used_up_quotas_say_how_long() -> None:
     assert exhausted_for({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "20ms"}) == 0.02
     assert exhausted_for({"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "6m0s"}) == 0
     assert (duration("1.5s"), duration("2"), duration("1h2m"), duration("never")) == (1.5, 2.0, 3720.0, 0.0)
-
-
-def test_the_limit_grows_with_answers_and_is_halved_once_per_round_trip() -> None:
-    pace = Pace(100)
-    for _ in range(200):
-        pace.succeeded()
-    assert pace.limit == 100
-    begun = time.monotonic()
-    for _ in range(50):
-        pace.refused(begun, 0)
-    assert pace.limit == 50
-    pace.refused(time.monotonic(), 0)
-    assert pace.limit == 25
-    for _ in range(25):
-        pace.succeeded()
-    assert 25.9 < pace.limit < 26.1
-    for _ in range(20):
-        pace.refused(time.monotonic(), 0)
-    assert pace.limit == 1
-
-
-def test_no_more_calls_than_the_limit_enter() -> None:
-    async def scenario() -> list[int]:
-        pace = Pace(3)
-        at_once: list[int] = []
-
-        async def call() -> None:
-            assert await pace.enter()
-            at_once.append(pace.in_flight)
-            await asyncio.sleep(0)
-            pace.leave()
-
-        await asyncio.gather(*(call() for _ in range(20)))
-        return at_once
-
-    at_once = asyncio.run(scenario())
-    assert len(at_once) == 20
-    assert max(at_once) == 3
-
-
-def test_a_stop_wakes_everyone_who_waits() -> None:
-    async def scenario() -> list[bool]:
-        pace = Pace(1)
-        await pace.enter()
-        waiting = [asyncio.create_task(pace.enter()) for _ in range(3)]
-        await asyncio.sleep(0)
-        pace.pause(3600)
-        pace.stop()
-        return await asyncio.wait_for(asyncio.gather(*waiting), 5)
-
-    assert asyncio.run(scenario()) == [False, False, False]
 
 
 def test_backoff_doubles_up_to_half_a_minute_with_jitter() -> None:

@@ -202,7 +202,7 @@ def test_half_characters_and_nul_in_an_answer_are_kept_in_a_writable_form(serve_
     rows, responses = label_all(STATES, settings(url), tmp_path)
     check_complete(rows, responses)
     write_table(tmp_path / "responses.parquet", responses, RESPONSES)
-    assert {r["text"] for r in responses} == {"Decision: {explore} ? \0 é"}
+    assert {r["text"] for r in responses} == {"Decision: {explore} ? \ufffd é"}
 
 
 def test_a_quota_that_is_used_up_by_the_last_answer_is_no_reason_to_stop(serve_app: Any, tmp_path: Path) -> None:

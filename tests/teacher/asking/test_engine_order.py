@@ -20,7 +20,6 @@ from pipeline.teacher.asking.calls import CallFailed, Reply
 from pipeline.teacher.asking.engine import Stopped
 from pipeline.teacher.asking.judgement import Judgement
 from pipeline.teacher.errors import LabellingStopped
-from pipeline.teacher.redaction import Redactor
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -170,15 +169,14 @@ def test_a_question_that_is_refused_one_at_a_time_too_ends_the_run(serve_app: An
 
 
 def test_a_model_that_turns_bad_late_is_noticed_soon() -> None:
-    judgement = Judgement(0.8, Redactor("secret-key"))
+    judgement = Judgement(0.8)
     good, bad = Reading(None, Verdict.VALID), Reading(None, Verdict.UNKNOWN_OPTION, "no such option")
     for _ in range(5000):
         judgement.add("explore", good)
     for _ in range(159):
-        judgement.add("x" * 115 + "secret-key", bad)
+        judgement.add("x" * 115, bad)
     assert judgement.refusal() is None
     judgement.add("fly", bad)
     refusal = judgement.refusal() or ""
     assert "160 of the latest 200 answers are unusable" in refusal
     assert "'fly'" in refusal
-    assert "secret" not in refusal

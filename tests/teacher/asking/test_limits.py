@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from teacher_fakes import LampTask, label_all, lamp_states, settings, write_lamp_labels
 
 from pipeline.instructions import Description
@@ -23,6 +27,7 @@ from pipeline.teacher.asking.estimate import estimate
 from pipeline.teacher.errors import LabellingStopped, TeacherError
 from pipeline.teacher.labelling import Labelling
 from pipeline.teacher.redaction import HIDDEN, Redactor, checked_url
+from pipeline.teacher.states import State
 from stages.label import label
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -97,6 +102,25 @@ def test_the_estimate_is_near_what_is_spent(serve: Any, labels: Path, tmp_path: 
     assert sum(r["tokens_in"] or 0 for r in responses) == pytest.approx(expected.tokens_in, rel=0.5)
 
 
+def test_the_estimate_of_scores_counts_every_token_that_may_be_answered(tmp_path: Path) -> None:
+    asked = settings("http://unused/v1", method="logprob", scoring="letters", max_tokens=100)
+    assert estimate(Labelling(LampTask(), STATES_ASKED, asked, tmp_path)).tokens_out == 12 * 8
+
+
+def test_a_table_that_many_runs_have_filled_is_judged_whole(serve: Any, labels: Path, tmp_path: Path) -> None:
+    """Each run stops after twenty useless answers, until the last one finds nothing left to ask."""
+    server = serve(labels, "nonsense")
+    for _ in range(6):
+        with pytest.raises(LabellingStopped, match="20 of the latest 20 answers"):
+            label_all(STATES_ASKED, settings(server.url, concurrency=1), tmp_path)
+    complete = server.replay.complete
+    server.app.state.batches._complete = lambda path, body: complete(path, body, "nonsense")
+    for provider in ("openai", "openai-batch"):
+        with pytest.raises(LabellingStopped, match=r"100% of the finished table's 120 answers are unusable") as stop:
+            label_all(STATES_ASKED, settings(server.url, provider=provider), tmp_path)
+        assert (stop.value.exit_code, stop.value.then) == (1, None)
+
+
 def test_mostly_unusable_answers_end_the_run_early_with_examples(serve: Any, labels: Path, tmp_path: Path) -> None:
     server = serve(labels, "nonsense")
     with pytest.raises(
@@ -110,6 +134,34 @@ def test_unusable_answers_are_residual_mass_where_that_is_wanted(serve: Any, lab
     server = serve(labels, "nonsense")
     rows, _ = label_all(STATES_ASKED, settings(server.url, invalid_stop=1.0), tmp_path)
     assert all((row["residual_mass"], row["plans"], row["n_invalid"]) == (1.0, [], 10) for row in rows)
+
+
+def test_the_most_probable_plan_has_no_more_mass_than_all_plans(serve_app: Any, tmp_path: Path) -> None:
+    """Seven answers are usable: five for one plan, two for another."""
+    answers = ["explore"] * 5 + ["go to <amber lamp>"] * 2 + ["fly"] * 3
+
+    async def answer(_: Any) -> JSONResponse:
+        return JSONResponse({"choices": [{"message": {"content": f"Decision: {{{text}}}"}} for text in answers]})
+
+    url = serve_app(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])]))
+    (row,), _ = label_all([State(Description(("amber lamp",)), 1)], settings(url, method="hard"), tmp_path)
+    assert [plan["prob"] for plan in row["plans"]] == [pytest.approx(0.7)]
+    assert row["residual_mass"] == pytest.approx(0.3)
+    assert row["entropy"] == pytest.approx(-0.3 * math.log(0.3) - 0.7 * math.log(0.7))
+    write_table(tmp_path / "labels.parquet", [row], LABELS)
+    assert read_instructions(tmp_path / "labels.parquet", "Lamps")
+
+
+@pytest.mark.parametrize("key", ["clé-très-secrète", "two words", "tab\tin it"])
+def test_a_key_that_no_header_can_hold_is_named_once(
+    serve: Any, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    server = serve(labels)
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(TeacherError, match="the environment variable OPENAI_API_KEY has") as error:
+        label_all(STATES_ASKED, settings(server.url), tmp_path)
+    assert (error.value.exit_code, key in str(error.value)) == (2, False)
+    assert server.replay.served["requests"] == 0
 
 
 @pytest.fixture

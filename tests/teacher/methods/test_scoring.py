@@ -57,12 +57,22 @@ def test_a_server_without_logprobs_ends_the_run_and_says_so(serve: Any, tmp_path
         ask(get_task(NAME), [State(Description(), 1)], asked, tmp_path)
 
 
-def test_logprobs_that_are_missing_once_are_asked_for_again(serve: Any, tmp_path: Path) -> None:
-    server = serve(PUBLISHED / NAME / "labels.parquet", "null-logprobs:1:1")
-    asked = settings(server.url, model=NAME, method="logprob")
-    labelling = ask(get_task(NAME), [State(Description(("color1 key",)), 1)], asked, tmp_path)
-    assert [row["n_error"] for row in labelling.labels] == [1]
-    assert [r["error"] is None for r in labelling.responses] == [False, True]
+@pytest.mark.parametrize("scoring", ["letters", "echo"])
+def test_a_server_without_logprobs_is_asked_once(serve: Any, tmp_path: Path, scoring: str) -> None:
+    server = serve(PUBLISHED / NAME / "labels.parquet", "null-logprobs")
+    truth = read_instructions(PUBLISHED / NAME / "labels.parquet", NAME)
+    states = [State(one.description, 1) for one in truth.values()]
+    with pytest.raises(LabellingStopped, match="the server sent no logprobs"):
+        ask(get_task(NAME), states, settings(server.url, model=NAME, method="logprob", scoring=scoring), tmp_path)
+    assert server.replay.served["requests"] == 1
+
+
+def test_a_logprob_above_0_is_refused() -> None:
+    with pytest.raises(CallFailed, match="a logprob above 0"):
+        letter_scores({"content": [entry("A", -0.1, B=0.5)]}, 3)
+    with pytest.raises(CallFailed, match="a logprob above 0"):
+        continuation_score({"content": [{"token": "ab", "logprob": 3.0}]}, 0, 2, "sum")
+    assert letter_scores({"content": [entry("A", 1e-7)]}, 3) == {0: 1e-7}
 
 
 def test_candidates_make_sense_and_can_be_carried_out() -> None:
