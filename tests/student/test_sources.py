@@ -51,7 +51,7 @@ def test_words_change_nothing(package):
     before = digest()
     change(package / "student/annealing.py", "    decay =", "    # the slope\n    decay =")
     change(package / "student/annealing.py", "lambda_i of Eq. 3", "The weight of Eq. 3")
-    change(package / "report/curves.py", "import", "# a report decides no student\nimport")
+    change(package / "report/figures.py", "import", "# a report decides no student\nimport")
     assert digest() == before
 
 

@@ -90,7 +90,7 @@ def run(*arguments: str) -> Any:
 
 def said_of(name: str) -> str:
     place, why = BROKEN[name]
-    return f"llm4teach: task {name!r} can't be used: its entry point {place!r} (package others-tasks) fails with {why}"
+    return f"llm4teach: task {name!r} can't be made: its entry point {place!r} (package others-tasks) fails with {why}"
 
 
 def test_broken_tasks_hide_no_others() -> None:
