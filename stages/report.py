@@ -112,7 +112,10 @@ def _with_films(task: TaskReport, params: Params, data: Path, folder: Path) -> T
     films = []
     for actor, act in actors.items():
         path = folder / f"{task.name}-{actor.lower()}.gif"
-        films.append(Film(actor, path, film(playable, act, layout, path)))
+        if outcome := film(playable, act, layout, path):
+            films.append(Film(actor, path, outcome))
+    if actors and not films:
+        absent.append(f"{task.name}: films, which are made of one agent whose environment draws pictures.")
     return replace(task, films=films, film_layout=layout, absent=absent)
 
 
@@ -125,11 +128,13 @@ def summary(root: Path = Path("."), with_paper: bool = False) -> str:
 
 
 def _table(comparisons: list[Comparison]) -> Table:
-    """Paper and ours, acting by sampling; plain enough to be copied into a text."""
+    """Ours beside the paper's, if it has any, acting by sampling; plain enough to be copied into a text."""
     table = Table(
         title="length / return / success, over held-out layouts", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
-    for title in ("task", "method", "paper", "ours", "95% interval", "by student", ""):
+    of_the_paper = any(row.published for row in comparisons)
+    titles = ["task", "method", *["paper"] * of_the_paper, "ours", "95% interval", "by student", ""]
+    for title in titles:
         table.add_column(title, justify="left" if title in ("task", "method", "") else "right", no_wrap=True)
     shown = ""
     for row in comparisons:
@@ -138,7 +143,8 @@ def _table(comparisons: list[Comparison]) -> Table:
         table.add_row(
             task,
             row.title,
-            f"{paper.length:.1f} / {paper.episode_return:.2f} / {percent(paper.success)}" if paper else "",
+            *[f"{paper.length:.1f} / {paper.episode_return:.2f} / {percent(paper.success)}" if paper else ""]
+            * of_the_paper,
             f"{ours.length.value:.1f} / {ours.episode_return.value:.2f} / {percent(ours.success.value)}"
             if ours
             else "not run",

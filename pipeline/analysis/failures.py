@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation import student_choice
+from pipeline.student.policies import policy_of
 from pipeline.student.student import Student
 from pipeline.tasks.base import Task
 
@@ -44,8 +45,8 @@ def failing_layouts(episodes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def replayed_actions(
     task: Task, student: Student, layouts: np.ndarray, wanted: Sequence[int], acting: str, seed: int
-) -> dict[int, list[int]]:
-    """The actions of a student's evaluation on some of its layouts, found by playing all of it again.
+) -> dict[int, list[Any]]:
+    """The actions of a student's evaluation on some of its layouts, found by playing all of it again; one agent each.
 
     layouts  uint32[episodes], `acting` and `seed` as they were in the evaluation (`evaluation.play`)
     Returns layout seed -> actions up to the horizon; those after an episode's end are the next one's.
@@ -54,18 +55,18 @@ def replayed_actions(
     batch = task.make_batch(len(layouts), 0, None, None)
     batch.reset(layouts)
     choose = student_choice(student, batch.rows)
-    rng = np.random.default_rng(seed)
-    taken: dict[int, list[int]] = {int(layout): [] for layout in wanted}
+    rng, policy = np.random.default_rng(seed), policy_of(task.space)
+    taken: dict[int, list[Any]] = {int(layout): [] for layout in wanted}
     for _ in range(task.horizon):
-        uniforms = rng.random(batch.rows, dtype=np.float32)
-        actions = choose(batch, uniforms if acting == "sampled" else None)
+        noise = policy.noise(rng, batch.rows)
+        actions = choose(batch, noise if acting == "sampled" else None)
         for layout, row in zip(taken, rows, strict=True):
-            taken[layout].append(int(actions[row]))
+            taken[layout].append(task.space.action(actions[row]))
         batch.step(actions)
     return taken
 
 
-def scripted(actions: Sequence[int]) -> Callable[[Any], int]:
+def scripted(actions: Sequence[Any]) -> Callable[[Any], Any]:
     """An actor that takes these actions one after the other, whatever it sees."""
     remaining = iter(actions)
     return lambda _: next(remaining)

@@ -13,9 +13,9 @@ FILES = ("shortest", "errors", "departures", "transfer", "cost", "failures", "as
 ERROR_WORDS = {
     "inconsistent": "changes nothing: the answer was unusable, its plan could not go on, or the action does not fit",
     "incorrect": "changes the world for the worse: death, or taking up or putting down the wrong thing",
-    "inefficient": "comes no nearer although key and door are known",
+    "inefficient": "comes no nearer although all that success takes has been seen",
     "searching": "comes no nearer while something is still unseen: no error",
-    "sound": "comes one step nearer to an open door",
+    "sound": "comes one step nearer to success",
 }
 
 

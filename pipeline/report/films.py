@@ -20,18 +20,23 @@ LAST_FRAME_MS = 2500
 COLOURS = 64
 
 
-def film(task: Task, act: Callable[[Any], Any], layout_seed: int, path: Path) -> dict[str, Any]:
+def film(task: Task, act: Callable[[Any], Any], layout_seed: int, path: Path) -> dict[str, Any] | None:
     """Play one episode and write it as a GIF: what the agent remembers (where it can be drawn) beside what is there.
 
     act          takes the reference environment's observation, gives an action
     layout_seed  fixes the layout
-    Returns `success`, `length` (steps) and `return` of the episode.
+    Returns `success`, `length` (steps) and `return` of the episode; None, and no file, for a task of several agents and
+    for one whose environment draws no pictures.
     """
+    if task.agents > 1:
+        return None
     env = task.make_env(render_mode="rgb_array")
     if hasattr(env.unwrapped, "tile_size"):  # a grid world draws its tiles no larger than they are shown
         env.unwrapped.tile_size = TILE
     try:
         observation, _ = env.reset(seed=int(layout_seed))
+        if not _draws(env):
+            return None
         frames = [_frame(env)]
         total, ended, success = 0.0, False, False
         while not ended and len(frames) <= task.horizon:
@@ -44,6 +49,14 @@ def film(task: Task, act: Callable[[Any], Any], layout_seed: int, path: Path) ->
         env.close()
     write_gif(frames, path)
     return {"success": success, "length": len(frames) - 1, "return": total}
+
+
+def _draws(env: Any) -> bool:
+    """Whether an environment gives pictures; gymnasium's own answer of one that doesn't is NotImplementedError."""
+    try:
+        return isinstance(env.render(), np.ndarray)
+    except NotImplementedError:
+        return False
 
 
 def _frame(env: Any) -> Image.Image:

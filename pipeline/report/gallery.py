@@ -16,13 +16,13 @@ from pipeline.tasks.registry import get_task
 def gallery(
     task_name: str, failures: dict[str, Any], params: Params, data: Path, folder: Path, done: Container[Path]
 ) -> list[Failure]:
-    """Film the worst failures of one task's students (see `chosen_failures`) into a folder; [] if there are none.
+    """Film the worst failures of one task's students (see `chosen_failures`) into a folder; [] if none can be filmed.
 
     Students that are gone since the analysis, or trained anew and now successful, are passed over. Raises StudentError
     for a broken one.
     """
-    chosen = chosen_failures(failures)
-    if not chosen:
+    chosen, task = chosen_failures(failures), get_task(task_name)
+    if not chosen or task.agents > 1:
         return []
     from pipeline.analysis.failures import replayed_actions, scripted
     from pipeline.analysis.students import taught_students
@@ -30,7 +30,6 @@ def gallery(
     from pipeline.student.runs.saved import load_student
 
     print(f"report: {task_name}: failure gallery", file=sys.stderr)
-    task = get_task(task_name)
     students = {student.seed: student.folder for student in taught_students(data, task_name, done)}
     layouts = evaluation_layouts(task, params.evaluate.episodes)
     films = []
@@ -42,6 +41,8 @@ def gallery(
         actions = replayed_actions(task, student, layouts, [place], acting, params.evaluate.seed + seed)[place]
         path = folder / f"{task_name}-failure-{place}-{acting}.gif"
         outcome = film(task, scripted(actions), place, path)
+        if outcome is None:  # the task can't be filmed
+            return []
         if outcome["success"]:
             path.unlink()
             continue

@@ -41,7 +41,7 @@ class Corridor:
 
 
 def task(env: Corridor, horizon: int = 30) -> Any:
-    return SimpleNamespace(make_env=lambda **_: env, horizon=horizon)
+    return SimpleNamespace(make_env=lambda **_: env, horizon=horizon, agents=1)
 
 
 @pytest.mark.parametrize("remembers", [False, True])
