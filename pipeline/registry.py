@@ -95,6 +95,8 @@ TASKS = Registry(
         "LavaDoorKey": "pipeline.tasks.doorkey.task:lava",
         "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
         "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
+        "NavPick": "pipeline.tasks.habitat.task:lenient",
+        "NavPickStrict": "pipeline.tasks.habitat.task:strict",
     },
 )
 """What can be learned: factories of tasks; those of a family take the level's name."""

@@ -127,5 +127,6 @@ def build(folder: Path) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    for task_name, count in build(_SOURCE_TREE / PUBLISHED / "doorkey").items():
-        print(f"{task_name}: {count} descriptions")
+    for source in sorted((_SOURCE_TREE / PUBLISHED).glob(f"*/{SOURCE}")):
+        for task_name, count in build(source.parent).items():
+            print(f"{task_name}: {count} descriptions")
