@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-map test lint types parity mutation bench pictures lock clean
+.PHONY: help install run paper paper-map navpick options test lint types parity mutation bench pictures lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -37,6 +37,19 @@ paper-map: run ## the same with the paper's kind of network: hours
 	@llm4teach paper --only map
 	@llm4teach analyse
 	@llm4teach report --paper
+
+navpick: $(STAMP) ## Nav & Pick, the paper's robot task: with the teacher and without, on two cores
+	@llm4teach collect --task NavPick --params navpick.yaml
+	@llm4teach label --task NavPick --params navpick.yaml
+	@for method in llm4teach rl; do \
+	  llm4teach train --task NavPick --method $$method --params navpick.yaml && \
+	  llm4teach finetune --task NavPick --method $$method --params navpick.yaml && \
+	  llm4teach evaluate --task NavPick --method $$method --params navpick.yaml || exit $$?; done
+	@llm4teach evaluate --task NavPick --method llm --params navpick.yaml
+	@llm4teach report --params navpick.yaml
+
+options: $(STAMP) ## train the networks of Nav & Pick's options again
+	@python -m pipeline.tasks.habitat.cloning
 
 test: $(STAMP) lint types ## lint, type-check and test
 	@python -m pytest --numprocesses auto --dist loadfile

@@ -53,7 +53,9 @@ def model_of(w: Any) -> str:
                 arm += f'<geom type="box" pos="{half} 0 0" size="{size}" contype="2" conaffinity="1"/>'
         closing += "</body>"
     motors = "".join(f'<position joint="joint{number}" kp="200" kv="10"/>' for number in range(JOINTS))
-    wheels = "".join(f'<velocity joint="{name}" kv="{kv}"/>' for name, kv in (("x", 800), ("y", 800), ("heading", 200)))
+    wheels = "".join(
+        f'<velocity joint="{name}" kv="{kv}"/>' for name, kv in (("x", 8000), ("y", 8000), ("heading", 400))
+    )
     return f"""<mujoco><compiler angle="radian"/>
 <option timestep="{STEP}" gravity="0 0 0" integrator="implicitfast" cone="elliptic"/>
 <default><geom friction="{FRICTION} 0.005 0.0001"/></default>
