@@ -149,7 +149,7 @@ def _batch(size: int, seed: int, split: Split) -> NavPickBatch:
 
 
 def clone(
-    rounds: int = 5, environments: int = 64, steps: int = 320, passes: int = 8, seed: int = 0
+    rounds: int = 4, environments: int = 48, steps: int = 320, passes: int = 6, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Train both networks; tensors by name, as `load_options` reads them."""
     import torch

@@ -34,9 +34,7 @@ def navigate(w, ways, x, y, action):
     action[GRIPPING] = 0.0 if w.held == NOTHING else 1.0
     action[TURNING] = _clip(0.5 * aside / TURN)
     if leads[0] > 0:
-        action[FORWARD] = max(0.0, 1 - 2 * abs(aside))
-        if w.contact:
-            action[FORWARD] = 0.6 if abs(aside) < 0.3 else -0.3
+        action[FORWARD] = -0.5 if w.contact else max(0.0, 1 - 2 * abs(aside))
     action[STOP] = -1.0
 
 

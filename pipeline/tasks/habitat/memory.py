@@ -18,7 +18,7 @@ LOOKS = 32
 STRAIGHT, DIAGONAL = 5, 7
 """Length of a step to a neighbouring cell, in units of CELL / STRAIGHT = 0.04 m."""
 UNREACHED = np.int32(1 << 20)
-WITHIN = 0.75
+WITHIN = 0.65
 """A way to a place ends within so many metres of it."""
 
 
@@ -93,7 +93,7 @@ def plan(cells, x, y, careful, lengths):
 
     cells    uint8[WIDTH, DEPTH], a map
     x, y     metres; a way ends within WITHIN of it, with 0.3 m to what is known to stand there
-    careful  whether ways keep away from obstacles: cells beside them count eight times, and those next to these twice
+    careful  whether ways keep away from obstacles: cells beside them count eight times, and those next to these four
     lengths  int32[WIDTH, DEPTH]: filled, in units of 0.04 m; UNREACHED where there is no way
     """
     cost = np.ones((WIDTH, DEPTH), np.int32)
@@ -103,12 +103,12 @@ def plan(cells, x, y, careful, lengths):
             if edge == 0:
                 cost[i, j] = 8
             elif edge == 1:
-                cost[i, j] = max(cost[i, j], 2)
+                cost[i, j] = max(cost[i, j], 4)
             if cells[i, j] == OBSTACLE:
                 for k in range(max(0, i - 2), min(WIDTH, i + 3)):
                     for m in range(max(0, j - 2), min(DEPTH, j + 3)):
                         near = max(abs(k - i), abs(m - j))
-                        cost[k, m] = max(cost[k, m], 2 if near == 2 else 8)
+                        cost[k, m] = max(cost[k, m], 4 if near == 2 else 8)
     queue = np.empty(WIDTH * DEPTH, np.int32)
     waiting = np.zeros((WIDTH, DEPTH), np.bool_)
     lengths[:] = UNREACHED

@@ -30,8 +30,8 @@ AXES = np.array([2, 1, 0, 1, 0, 1, 0])
 """Which axis of its own frame each joint turns about."""
 LOW = np.array([-1.6056, -1.221, -np.pi, -2.251, -np.pi, -2.16, -np.pi])
 HIGH = np.array([1.6056, 1.518, np.pi, 2.251, np.pi, 2.16, np.pi])
-REST = np.array([-1.3, -1.2, 0.0, 2.2, 0.0, 1.57, 0.0])
-"""The arm folded at the robot's right, out of the camera's sight."""
+REST = np.array([-1.3, -1.2, -1.57, 2.2, 0.0, 1.8, 0.0])
+"""The arm folded above the base, out of the camera's sight: no joint sticks out more than 3 cm."""
 ELBOW, WRIST, GRIP = 3, 5, 7
 """Where among the joints' places elbow, wrist and grip are."""
 LINKS = np.array([[1, 3], [3, 5], [5, 7]])

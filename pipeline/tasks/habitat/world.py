@@ -227,7 +227,7 @@ def other_object(w):
     return found
 
 
-REST_GRIP = np.array([0.0759264, -0.1558862, 0.8285854])
+REST_GRIP = np.array([0.0323295, -0.1077982, 0.9019526])
 """Where the grip of the folded arm is, in the base's frame."""
 
 
