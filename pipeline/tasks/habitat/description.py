@@ -17,10 +17,9 @@ from pipeline.compiled import compiled
 from pipeline.instructions import Description
 from pipeline.tasks.habitat.homes import CELL
 from pipeline.tasks.habitat.memory import STRAIGHT
-from pipeline.tasks.habitat.options import DIFFERENT, PLACES, TARGET
+from pipeline.tasks.habitat.options import DIFFERENT, FAR_WORDS, PLACES, TARGET, TARGET_PLACES
 from pipeline.tasks.habitat.world import NOTHING, at, other_object
 
-FAR_WORDS = ("within reach", "a few steps away", "far away")
 FEW_STEPS = 2.5
 """Metres of way to go that are a few steps."""
 HELD = (None, TARGET, DIFFERENT)
@@ -51,9 +50,8 @@ def situation(w, others_seen, out):
 
 def described(far: int, others: int, different: int, holds: int) -> Description:
     """The description of a situation."""
-    sees = [f"{TARGET} on {PLACES[0]} {FAR_WORDS[far]}" if holds != 1 else PLACES[0], TARGET, *PLACES[: others + 1]]
-    sees += [DIFFERENT] * different
-    return Description(tuple(dict.fromkeys(sees)), HELD[holds])
+    where = [TARGET_PLACES[far]] if holds != 1 else []
+    return Description((*where, TARGET, *PLACES[: others + 1], *[DIFFERENT] * different), HELD[holds])
 
 
 DESCRIPTIONS = tuple(described(*parts) for parts in product(*map(range, PARTS)))

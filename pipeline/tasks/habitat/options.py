@@ -21,6 +21,9 @@ from pipeline.tasks.habitat.world import GRIPPING, NOTHING, STOP, at, other_obje
 TARGET, DIFFERENT = "target", "different object"
 PLACES = ("receptacle1", "receptacle2", "receptacle3")
 """The target's receptacle, and the two nearest others that have been seen."""
+FAR_WORDS = ("within reach", "a few steps away", "far away")
+TARGET_PLACES = tuple(f"{TARGET} on {PLACES[0]} {words}" for words in FAR_WORDS)
+"""How a description says where the target is."""
 GRAMMAR = Grammar(
     (
         OptionSpec("navigate to", PLACES, ("go to", "move to", "drive to", "approach")),
@@ -28,7 +31,7 @@ GRAMMAR = Grammar(
         OptionSpec("place", (TARGET, DIFFERENT), ("put down", "release", "drop"), held=True),
         OptionSpec("stop", (), ("finish", "done")),
     ),
-    (*PLACES, TARGET, DIFFERENT),
+    (*PLACES, TARGET, DIFFERENT, *TARGET_PLACES),
 )
 PICK, PLACE, STOPPING = 3, 5, 7
 """The options in the grammar's order: three places to navigate to, two objects to pick, two to place, and stop."""

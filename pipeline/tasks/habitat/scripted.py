@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.instructions import Description
-from pipeline.tasks.habitat.description import DESCRIPTIONS, FAR_WORDS
-from pipeline.tasks.habitat.options import DIFFERENT, PLACES, TARGET
+from pipeline.tasks.habitat.description import DESCRIPTIONS
+from pipeline.tasks.habitat.options import DIFFERENT, PLACES, TARGET, TARGET_PLACES
 
 ERRORS = 0.13
 """The share of wrong plans that is shipped."""
@@ -25,7 +25,7 @@ def right_plan(state: Description) -> str:
         return "stop"
     there = f"pick <{TARGET}>, stop"
     first = f"place <{DIFFERENT}>, " if state.holds else ""
-    near = any(thing.endswith(FAR_WORDS[0]) for thing in state.sees)
+    near = TARGET_PLACES[0] in state.sees
     return first + (there if near else f"navigate to <{PLACES[0]}>, {there}")
 
 
