@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
 from pipeline.instructions import Option, options_of
-from pipeline.tasks.base import OptionStep
+from pipeline.tasks.base import OptionStep, Task
 from pipeline.tasks.habitat.batch import NavPickBatch
 from pipeline.tasks.habitat.options import (
     GRAMMAR,
@@ -26,16 +26,13 @@ from pipeline.tasks.habitat.options import (
 )
 from pipeline.tasks.habitat.world import ACTIONS, GRIPPING, STOP
 
-if TYPE_CHECKING:
-    from pipeline.tasks.habitat.task import NavPickTask
-
 
 class NavPickEnv(gymnasium.Env):
     """A compiled world by itself; `reset(seed=...)` fixes the layout, and `info` says `success`."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (gymnasium's own)
 
-    def __init__(self, task: NavPickTask, render_mode: str | None = None) -> None:
+    def __init__(self, task: Task, render_mode: str | None = None) -> None:
         self.render_mode = render_mode
         self.observation_space = task.observation_space
         self.action_space = spaces.Box(task.space.low, task.space.high, (task.space.size,), np.float32)
