@@ -145,8 +145,9 @@ def test_likelihood_under_several_teachers():
     discrete = Categorical(3).teacher_likelihood(tensor([[1, 0, 0], [0.2, 0.3, 0.5]]), torch.tensor([2]))
     assert discrete.tolist() == [[0, 0.5]]
     teachers = tensor([[[0, 0], [1, 2]], [[0, 0], [0, 0]]])  # the second one advises nothing
-    found = DiagonalGaussian(2, -1.0, 1.0).teacher_likelihood(teachers, tensor([0.0, 2.0]))
-    assert found.tolist() == [[pytest.approx(math.exp(-0.5) / (4 * math.pi)), 0]]
+    for action, density in (([0.0, 2.0], math.exp(-0.5) / (4 * math.pi)), ([0.0, 0.0], 1 / (4 * math.pi))):
+        found = DiagonalGaussian(2, -1.0, 1.0).teacher_likelihood(teachers, tensor(action))
+        assert found.tolist() == [[pytest.approx(density), 0]]
 
 
 def test_a_tasks_actions_decide():
