@@ -14,8 +14,8 @@ from pipeline.student.methods.method import get_method
 
 SCHEDULE = Schedule(
     envs=5, horizon=8, epochs=3, minibatch=10, lr=8e-3, lr_end=2e-3, entropy=0.4, entropy_end=0.1, value=0.6,
-    gamma=0.5, gae=0.25, epsilon=1e-4, clip=0.3, grad_norm=0.7, distance="wasserstein", lambda_0=2.0, lambda_c=0.5, i1=1, i2=2,
-    finetune=2,
+    gamma=0.5, gae=0.25, epsilon=1e-4, clip=0.3, grad_norm=0.7, distance="wasserstein", lambda_0=2.0, lambda_c=0.5,
+    i1=1, i2=2, finetune=2,
 )  # fmt: skip
 TRAIN = Train(schedule="")
 ROWS = SCHEDULE.steps
