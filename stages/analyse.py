@@ -15,9 +15,9 @@ from pipeline.analysis.cost import assumptions, cost, tokens_of_answer
 from pipeline.analysis.departures import count_departures
 from pipeline.analysis.errors import count_errors
 from pipeline.analysis.failures import failing_layouts
-from pipeline.analysis.students import Found, taught_students
+from pipeline.analysis.rollouts import shortest_lengths
+from pipeline.analysis.students import EvaluatedStudent, taught_students
 from pipeline.analysis.transfer import transfer
-from pipeline.analysis.watching import shortest_lengths
 from pipeline.evaluation import evaluation_layouts
 from pipeline.experiments.catalogue import METHODS
 from pipeline.experiments.trial import done_trials
@@ -90,7 +90,11 @@ def _shortest(task: Task, layouts: np.ndarray) -> dict[str, Any]:
 
 
 def _cost(
-    params: Params, task: Task, instructions: Mapping[str, SoftInstruction], students: list[Found], root: Path
+    params: Params,
+    task: Task,
+    instructions: Mapping[str, SoftInstruction],
+    students: list[EvaluatedStudent],
+    root: Path,
 ) -> dict[str, Any]:
     """The cost of the student that took the median time; its settings say how long the teacher was there."""
     metrics_path = root / "data/labels" / task.name / "metrics.json"
@@ -120,7 +124,7 @@ def _cost(
     )
 
 
-def _failures(students: list[Found]) -> dict[str, Any]:
+def _failures(students: list[EvaluatedStudent]) -> dict[str, Any]:
     """The layouts on which students fail, by way of acting, and where these students are."""
     seeds = {student.seed for student in students}
     tables = [read_table(path, EPISODES) for path in dict.fromkeys(student.episodes for student in students)]

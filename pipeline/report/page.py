@@ -87,11 +87,11 @@ def size(path: Path) -> str:
 
 
 def outcome(tasks: Sequence[TaskReport]) -> str:
-    """What came out for LLM4Teach in one sentence: beside the paper, or where the paper has no figures, by itself."""
-    rows = [row for task in tasks for row in task.comparisons if row.method == LLM4Teach.name and row.main]
-    title = LLM4Teach.title
+    """What came out, in one sentence: beside the paper, or where the paper has no figures, by itself."""
+    rows = [task.headline for task in tasks if task.headline]
     if not rows:
-        return f"{title} was not evaluated yet."
+        return "Nothing was evaluated yet."
+    title = " or ".join(dict.fromkeys(row.title for row in rows))
     marks = [row.mark for row in rows if row.mark]
     if not marks:
         each = [f"{percent(row.main.success.value)} on {row.task}" for row in rows if row.main]

@@ -233,7 +233,7 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
         "the evaluation of llm (data/evaluations/SimpleDoorKey/llm.parquet)",
         "students of llm4teach (data/students/SimpleDoorKey/llm4teach)",
         "the label table (data/labels/SimpleDoorKey/labels.parquet)",
-        "LLM4Teach was not evaluated yet",
+        "Nothing was evaluated yet",
         "no training log",
         "No student was trained with a teacher",
         "No film",
