@@ -96,6 +96,7 @@ TASKS = Registry(
         "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
         "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
     },
+    {"minigrid": "pipeline.tasks.minigrid.task:make"},
 )
 """What can be learned: factories of tasks; those of a family take the level's name."""
 METHODS = Registry(

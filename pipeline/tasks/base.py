@@ -154,6 +154,8 @@ class Task(ABC):
     grammar: Grammar
     prompt: TaskPrompt
     agents: int = 1
+    seeds: int = 1 << 32
+    """Batches draw their layouts from the seeds below this."""
     idle: Any = None
     """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
     held_out: str = "other layouts than in training"

@@ -17,8 +17,6 @@ from pipeline.instructions import Description, Option, SoftInstruction
 from pipeline.tasks.base import Batch, Finished, Task
 from pipeline.tasks.splits import Split, mix64
 
-SEEDS = 1 << 32
-"""Seeds of layouts are below this."""
 LONGEST_SEARCH = 100_000
 """Candidates tried for a layout of the split before giving up."""
 
@@ -26,8 +24,8 @@ LONGEST_SEARCH = 100_000
 class ReferenceBatch(Batch):
     """`size` reference environments of a task that advance one after the other; see `Batch`.
 
-    Environment i draws its layouts from the candidates base + i, base + i + size, base + i + 2 * size, ... (modulo
-    2**32), where `base` is the low half of splitmix64 of the seed; candidates outside the split are passed over. A
+    Environment i draws its layouts from the candidates base + i, base + i + size, base + i + 2 * size, ... modulo
+    `task.seeds`, where `base` is splitmix64 of the seed; candidates outside the split are passed over. A
     dictionary observation keeps its keys, any other becomes `{"observation": ...}`.
     """
 
@@ -48,7 +46,7 @@ class ReferenceBatch(Batch):
         self.instructions = dict(instructions or {})
         self.descriptions: list[Description] = []
         self._numbers: dict[Description, int] = {}
-        self._base = mix64(seed) % SEEDS
+        self._base = mix64(seed) % task.seeds
         self._envs = [task.make_env() for _ in range(size)]
         self.observation = self._make_arrays(self._envs[0].observation_space)
         self.description = np.zeros(size, np.int32)
@@ -129,7 +127,7 @@ class ReferenceBatch(Batch):
     def _next_seed(self, row: int) -> int:
         """The next candidate of a stream whose layout is in the split."""
         for _ in range(LONGEST_SEARCH):
-            seed = (self._base + row + int(self._tried[row]) * self.rows) % SEEDS
+            seed = (self._base + row + int(self._tried[row]) * self.rows) % self.task.seeds
             self._tried[row] += 1
             if self.split is None or self.task.split(seed) == self.split:
                 return seed
