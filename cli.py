@@ -214,9 +214,14 @@ def check(params: ParamsOption = PARAMS) -> None:
     print(f"{params}: fine ({len(loaded.tasks)} tasks, {len(loaded.methods)} methods, {loaded.seeds} seeds)")
 
 
+LevelsOption = Annotated[bool, typer.Option("--levels", help="The stock MiniGrid and BabyAI levels instead.")]
+
+
 @app.command()
-def tasks(as_json: JsonOption = False) -> None:
+def tasks(as_json: JsonOption = False, levels: LevelsOption = False) -> None:
     """List the tasks there are: this project's, and those of installed packages."""
+    if levels:
+        return _list_levels(as_json)
     import json
     import sys
 
@@ -239,6 +244,23 @@ def tasks(as_json: JsonOption = False) -> None:
         for task in found:
             actions = f"{task.space.size} {task.space.kind} actions"
             print(f"{task.name:20} {task.suite}, {task.horizon} steps, {actions}; held out: {task.held_out}")
+        print("minigrid:<level>     any covered stock level; `llm4teach tasks --levels` lists them")
+    return None
+
+
+def _list_levels(as_json: bool) -> None:
+    """The table of stock levels: the tasks' names, and why a level is no task."""
+    import json
+
+    from pipeline.tasks.minigrid.coverage import stock_levels
+
+    found = stock_levels()
+    if as_json:
+        print(json.dumps([{"name": f"minigrid:{level.name}", "why_not": level.why or None} for level in found]))
+        return
+    for level in found:
+        print(f"minigrid:{level.name}" + (f"  not covered: {level.why}" if level.why else ""))
+    print(f"{sum(not level.why for level in found)} of {len(found)} levels are covered; `:roles` describes by roles")
 
 
 if __name__ == "__main__":

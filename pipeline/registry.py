@@ -116,6 +116,7 @@ NETWORKS = Registry(
     {
         "egocentric": "pipeline.student.networks.egocentric:Egocentric",
         "map": "pipeline.student.networks.map:Map",
+        "relational": "pipeline.student.networks.relational:Relational",
         "mlp": "pipeline.student.networks.mlp:MLP",
         "cnn": "pipeline.student.networks.cnn:CNN",
         "dict": "pipeline.student.networks.dict:Dict",

@@ -185,6 +185,13 @@ class Task(ABC):
     def follow(self, option: Option, observation: Any) -> OptionStep:
         """One step of an option's policy; its objects are named as in `describe(observation)`."""
 
+    def scripted_plan(self, description: Description) -> Plan:
+        """The plan of a written-down rule of the task's own, for the provider `scripted`.
+
+        Raises NotImplementedError for a task that has none.
+        """
+        raise NotImplementedError(f"{self.name} has no rule of its own")
+
     @abstractmethod
     def layout_code(self, seed: int) -> int:
         """A non-negative 63-bit number that is equal for two seeds exactly if their layouts are."""

@@ -22,7 +22,7 @@ def misfit(network: Network, policy: Policy, memory: str, device: str, sees_stat
     if device != "cpu" or memory != "none":
         return "the compiled update is for students on 'cpu' without memory"
     if network.layers is None or sees_state:
-        return "the compiled update is for the networks egocentric and map (of 10 x 10 cells)"
+        return "the compiled update is for the networks egocentric, relational and map (of 10 x 10 cells)"
     if not isinstance(policy, Categorical) or policy.outputs != ACTIONS:
         return f"the compiled update is for {ACTIONS} discrete actions"
     return None

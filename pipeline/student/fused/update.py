@@ -13,7 +13,7 @@ import numpy as np
 from numba.extending import overload
 
 from pipeline.compiled import compiled, compiled_fast
-from pipeline.student.fused import convolutional, egocentric
+from pipeline.student.fused import convolutional, egocentric, relational
 from pipeline.student.fused.layout import ACTIONS, OUTPUTS
 from pipeline.student.student import BETA1, BETA2
 
@@ -52,7 +52,11 @@ class Adam(NamedTuple):
     grad_norm: float
 
 
-NETWORKS = {egocentric.Parts: egocentric, convolutional.Parts: convolutional}
+NETWORKS = {
+    egocentric.Parts: egocentric,
+    relational.Parts: relational,
+    convolutional.Parts: convolutional,
+}
 """Whose layers are meant, by the parameters that are given."""
 
 

@@ -24,24 +24,24 @@ class Trunk(nn.Module):
 
 
 class EgocentricTrunk(Trunk):
-    """See `networks.egocentric`; feeds on tokens [rows(, frames), cells] and counts [rows(, frames)]."""
+    """See `networks.egocentric` and `relational`; feeds on tokens [rows(, frames), n] and counts [rows(, frames)]."""
 
     inputs = ("tokens", "counts")
     width = egocentric.HIDDEN
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, tokens: int = egocentric.TOKENS, width: int = egocentric.WIDTH) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(frames * egocentric.TOKENS, egocentric.WIDTH)
-        self.embedding_bias = nn.Parameter(torch.zeros(egocentric.WIDTH))
-        self.hidden = nn.Linear(egocentric.WIDTH, egocentric.HIDDEN)
-        self._frames = frames
+        self.embedding = nn.Embedding(frames * tokens, width)
+        self.embedding_bias = nn.Parameter(torch.zeros(width))
+        self.hidden = nn.Linear(width, egocentric.HIDDEN)
+        self._frames, self._tokens = frames, tokens
 
     def forward(self, tokens: Tensor, counts: Tensor) -> Tensor:
         weight = self.embedding.weight
         tokens = tokens.reshape(len(tokens), self._frames, -1)
         present = torch.arange(tokens.shape[-1], device=tokens.device) < counts.reshape(len(tokens), -1, 1)
         # A product with the tokens' indicators is several times faster than looking up 100 vectors a row.
-        indicators = weight.new_zeros(len(tokens), self._frames, egocentric.TOKENS)
+        indicators = weight.new_zeros(len(tokens), self._frames, self._tokens)
         indicators.scatter_add_(2, tokens.long(), present.to(weight.dtype))
         embedded = (indicators.flatten(1) @ weight + self.embedding_bias).relu()
         return self.hidden(embedded).relu()

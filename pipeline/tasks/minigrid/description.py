@@ -33,9 +33,8 @@ from pipeline.tasks.minigrid_numbers import (
     UNSEEN,
 )
 from pipeline.tasks.minigrid_numbers import OPEN as STANDS_OPEN
+from pipeline.tasks.spaces import MarkedMap
 
-STATES = 3
-"""The third channel is the state plus this times the mark."""
 PORTABLE = (KEY, BALL, BOX)
 NAMES = {DOOR: "door", KEY: "key", BALL: "ball", BOX: "box"}
 WISHES = {GO_TO: "to go to", PICK_UP: "to pick up", OPEN: "to open", PUT_NEXT: "to move", BESIDE: "to move it to"}
@@ -90,7 +89,7 @@ class Map:
         self.things: dict[Cell, Thing] = {}
         for x, y in np.argwhere(cells[:, :, 0] != UNSEEN).tolist():
             kind, colour, third, _ = cells[x, y].tolist()
-            self.things[x, y] = Thing(kind, colour, third % STATES, third // STATES)
+            self.things[x, y] = Thing(kind, colour, third % MarkedMap.STATES, third // MarkedMap.STATES)
         drawn = self.things[self.agent]
         self.held = drawn if drawn.kind in PORTABLE else None
         self.things[self.agent] = NOTHING

@@ -24,14 +24,14 @@ from pipeline.tasks.minigrid.programs import Programs, compile_option
 from pipeline.tasks.minigrid.scene import describe, mark_of
 from pipeline.tasks.minigrid.vision import look
 from pipeline.tasks.minigrid.world import SIDE, WORLD, begin
-from pipeline.tasks.minigrid_numbers import ACTIONS, LOCKED, NO_AGENT
+from pipeline.tasks.minigrid_numbers import ACTIONS, NO_AGENT
+from pipeline.tasks.spaces import MarkedMap
 from pipeline.tasks.splits import Split, mix64, split_of
 
 if TYPE_CHECKING:
     from pipeline.tasks.minigrid.task import LevelTask
 
-STATES = LOCKED + 1
-"""The third channel is the state plus this times the mark, see `description`."""
+STATES = MarkedMap.STATES
 
 
 @compiled
@@ -142,6 +142,14 @@ def _follow(worlds, f, options, policies):
             action = follow(worlds[i], f[0], options[k, 0], options[k, 1])
             if action != TERMINATED and action != STUCK:
                 policies[i, k, action] = 1
+
+
+@compiled
+def _follow_own(worlds, f, options, actions):
+    """Each world's own option: actions int64[worlds], options uint8[worlds, 2]."""
+    for i in range(worlds.shape[0]):
+        flood(worlds[i], f[0])
+        actions[i] = follow(worlds[i], f[0], options[i, 0], options[i, 1])
 
 
 class LevelBatch(Batch):
@@ -255,6 +263,15 @@ class LevelBatch(Batch):
             return policies
 
         return follow_all
+
+    def follow_own(self, options: np.ndarray) -> np.ndarray:
+        """int64[rows]: the action of each row's own option (`programs.compile_option`, uint8[rows, 2]).
+
+        `guide.STUCK` where it can't go on, `guide.TERMINATED` where it is done.
+        """
+        actions = np.zeros(self.rows, np.int64)
+        _follow_own(self._worlds, self._flood, options, actions)
+        return actions
 
     def missions(self) -> list[str]:
         """The mission of each world's present episode, in the level's own words."""

@@ -8,12 +8,12 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from pipeline.tasks.minigrid.description import STATES
 from pipeline.tasks.minigrid.layouts import draw
 from pipeline.tasks.minigrid.levels import make_stock
 from pipeline.tasks.minigrid.scene import BESIDE
 from pipeline.tasks.minigrid.world import GO_TO, OPEN, PICK_UP, PUT_NEXT, SIDE
 from pipeline.tasks.minigrid_numbers import NO_AGENT
+from pipeline.tasks.spaces import MarkedMap
 
 SIGHT_EMPTY = (1, 0, 0)
 
@@ -32,7 +32,7 @@ class LevelEnv(gymnasium.Env):
         self.render_mode = render_mode
         self.action_space = self.stock.action_space
         self.shape = (self.stock.width, self.stock.height, 4)
-        self.observation_space = spaces.Dict({"map": spaces.Box(0, 255, self.shape, np.uint8)})
+        self.observation_space = spaces.Dict({"map": MarkedMap(*self.shape[:2])})
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed, options=options)
@@ -75,13 +75,13 @@ class LevelEnv(gymnasium.Env):
         for x, y in np.argwhere(shown[:, :, 0]).tolist():
             content = stock.grid.get(x, y)
             if content is not None:
-                shown[x, y, 2] += STATES * self._mark(content)
+                shown[x, y, 2] += MarkedMap.STATES * self._mark(content)
         x, y = stock.agent_pos
         held = stock.carrying
         shown[x, y] = (*SIGHT_EMPTY, stock.agent_dir)
         if held is not None:
             kind, colour, state = held.encode()
-            shown[x, y, :3] = kind, colour, state + STATES * self._mark(held)
+            shown[x, y, :3] = kind, colour, state + MarkedMap.STATES * self._mark(held)
         return shown
 
     def _mark(self, thing: Any) -> int:

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gymnasium import spaces
 
-from pipeline.instructions import Description, Grammar, Option, OptionSpec, SoftInstruction
+from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan, SoftInstruction
 from pipeline.tasks.base import Batch, OptionStep, Task, TaskPrompt
-from pipeline.tasks.minigrid import options
+from pipeline.tasks.minigrid import options, rules
 from pipeline.tasks.minigrid.coverage import level
 from pipeline.tasks.minigrid.description import Map, Scene, read_scene
 from pipeline.tasks.minigrid.layouts import start_code
@@ -21,7 +22,7 @@ from pipeline.tasks.minigrid.levels import NotCovered
 from pipeline.tasks.minigrid.phrases import Wording, vocabulary
 from pipeline.tasks.minigrid.pool import BLOCK, layouts
 from pipeline.tasks.minigrid_numbers import ACTIONS, DONE
-from pipeline.tasks.spaces import Space
+from pipeline.tasks.spaces import MarkedMap, Space
 from pipeline.tasks.splits import Split, distinct_layouts
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class LevelTask(Task):
 
         return LevelEnv(self.level, render_mode)
 
+    @cached_property
+    def observation_space(self) -> spaces.Dict:
+        record = layouts(self.level, np.arange(1)).records[0]
+        return spaces.Dict({"map": MarkedMap(int(record["width"]), int(record["height"]))})
+
     def scene(self, observation: Mapping[str, Any]) -> tuple[Map, Scene]:
         """The map that an observation shows, its description, and what its things are called."""
         cells = observation["map"]
@@ -75,6 +81,9 @@ class LevelTask(Task):
 
     def follow(self, option: Option, observation: Mapping[str, Any]) -> OptionStep:
         return options.follow(option, *self.scene(observation))
+
+    def scripted_plan(self, description: Description) -> Plan:
+        return rules.plan_for(description)
 
     def layout_code(self, seed: int) -> int:
         return start_code(layouts(self.level, np.array([seed])).records[0])
