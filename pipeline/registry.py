@@ -96,6 +96,7 @@ TASKS = Registry(
         "ColoredDoorKey": "pipeline.tasks.doorkey.task:colored",
         "DivergedDoorKey": "pipeline.tasks.doorkey.task:diverged",
     },
+    {"minigrid": "pipeline.tasks.minigrid.task:make"},
 )
 """What can be learned: factories of tasks; those of a family take the level's name."""
 METHODS = Registry(
@@ -115,6 +116,7 @@ NETWORKS = Registry(
     {
         "egocentric": "pipeline.student.networks.egocentric:Egocentric",
         "map": "pipeline.student.networks.map:Map",
+        "relational": "pipeline.student.networks.relational:Relational",
         "mlp": "pipeline.student.networks.mlp:MLP",
         "cnn": "pipeline.student.networks.cnn:CNN",
         "dict": "pipeline.student.networks.dict:Dict",

@@ -27,7 +27,8 @@ def _secrets(content: Any) -> list[str]:
 class Label(Section):
     """The `label` stage: who is asked about the states, how often, and how. Keys come from the environment only.
 
-    provider     who answers; `published` is the table released with the paper and needs no key and no network
+    provider     who answers; `published` is the table released with the paper and needs no key and no network;
+                 `scripted` is a rule that the task brings, for comparison with a language model's answers
     method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
     samples      answers per state for `sample` and `hard`
     published    which folder of `data/published` to take (provider `published`); null: the only one that has the task
@@ -58,7 +59,7 @@ class Label(Section):
     poll_s       seconds between looks at a batch
     """
 
-    provider: Literal["published", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
+    provider: Literal["published", "scripted", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
     published: str | None = Field(default=None, pattern=r"^[\w.-]+$")

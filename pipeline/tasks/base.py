@@ -157,6 +157,8 @@ class Task(ABC):
     grammar: Grammar
     prompt: TaskPrompt
     agents: int = 1
+    seeds: int = 1 << 32
+    """Batches draw their layouts from the seeds below this."""
     idle: Any = None
     """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
     held_out: str = "other layouts than in training"
@@ -191,6 +193,13 @@ class Task(ABC):
     @abstractmethod
     def follow(self, option: Option, observation: Any) -> OptionStep:
         """One step of an option's policy; its objects are named as in `describe(observation)`."""
+
+    def scripted_plan(self, description: Description) -> Plan:
+        """The plan of a written-down rule of the task's own, for the provider `scripted`.
+
+        Raises NotImplementedError for a task that has none.
+        """
+        raise NotImplementedError(f"{self.name} has no rule of its own")
 
     @abstractmethod
     def layout_code(self, seed: int) -> int:

@@ -19,8 +19,6 @@ from pipeline.tasks.base import Finished, Task
 from pipeline.tasks.spaces import by_key
 from pipeline.tasks.splits import Split
 
-SEEDS = 1 << 32
-"""Seeds of layouts are below this."""
 LONGEST_SEARCH = 100_000
 """Candidates tried for a layout of the split before giving up."""
 
@@ -111,7 +109,7 @@ class Streams:
         Raises RuntimeError where LONGEST_SEARCH candidates hold none.
         """
         for number in range(tried, tried + LONGEST_SEARCH):
-            seed = (self.base + environment + number * self.environments) % SEEDS
+            seed = (self.base + environment + number * self.environments) % self.task.seeds
             if self.split is None or self.task.split(seed) == self.split:
                 return seed, number + 1
         raise RuntimeError(f"{self.task.name}: no {self.split} layout among {LONGEST_SEARCH} seeds")
