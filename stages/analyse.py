@@ -23,6 +23,7 @@ from pipeline.experiments.catalogue import METHODS
 from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
+from pipeline.json_file import read_json
 from pipeline.params import Params, Schedule
 from pipeline.results.curves import Curve
 from pipeline.student.runs.saved import CURVE, load_student, read_config
@@ -98,7 +99,7 @@ def _cost(
 ) -> dict[str, Any]:
     """The cost of the student that took the median time; its settings say how long the teacher was there."""
     metrics_path = root / "data/labels" / task.name / "metrics.json"
-    metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
+    metrics = read_json(metrics_path) if metrics_path.is_file() else {}
     curves = [(Curve.read(student.folder / CURVE, student.seed), student.folder) for student in students]
     curve, folder = sorted(curves, key=lambda each: each[0].seconds[-1])[len(curves) // 2]
     config = read_config(folder)

@@ -17,7 +17,7 @@ from pipeline.params import Params
 from pipeline.printing import amount, number, percent, span
 from pipeline.report.analysis import ERROR_WORDS, Analysis
 from pipeline.report.comparison import MARKS, by_student, in_a_sentence, interval
-from pipeline.report.labels import SHOWN
+from pipeline.report.labels import SHOWN, LabelReport
 from pipeline.report.paper_report import PaperReport
 from pipeline.report.runs import versions
 from pipeline.report.task_report import TaskReport
@@ -54,7 +54,7 @@ def render(
         error_words=ERROR_WORDS,
         compared_titles=compared_titles,
         steps_in_a_sentence=steps_in_a_sentence,
-        answered_by=sorted({f"{one.labels.provider} {one.labels.model}".strip() for one in tasks if one.labels}),
+        answered_by=sorted({answered_by(one.labels) for one in tasks if one.labels}),
         outcome=outcome(tasks),
         in_the_paper=any(published.figures.get(task.name) for task in tasks),
         sentences={task.name: in_a_sentence(task.headline, published) for task in tasks if task.headline},
@@ -84,6 +84,11 @@ def size(path: Path) -> str:
     """A picture's size as attributes, so that the page is laid out before it loads, and links meet their targets."""
     with Image.open(path) as picture:
         return Markup('width="{}" height="{}"').format(*picture.size)
+
+
+def answered_by(labels: LabelReport) -> str:
+    """Who answered as the teacher: the provider, and its model where the table says it."""
+    return f"{labels.provider} ({labels.model})" if labels.model else labels.provider
 
 
 def outcome(tasks: Sequence[TaskReport]) -> str:
