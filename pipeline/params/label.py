@@ -7,7 +7,7 @@ import re
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.params.faults import explain
 from pipeline.params.section import ParamsError, Section
@@ -32,6 +32,7 @@ class Label(Section):
     method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
     samples      answers per state for `sample` and `hard`
     published    which folder of `data/published` to take (provider `published`); null: the only one that has the task
+    from         a label set to take instead: a folder, or OWNER/NAME@COMMIT on the Hugging Face Hub (40 digits)
 
     model        the model's name, as the server knows it
     base_url     address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; null: the provider's own
@@ -59,10 +60,13 @@ class Label(Section):
     poll_s       seconds between looks at a batch
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     provider: Literal["published", "scripted", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
     published: str | None = Field(default=None, pattern=r"^[\w.-]+$")
+    from_: str | None = Field(default=None, alias="from", min_length=1)
     model: str | None = Field(default=None, min_length=1)
     base_url: str | None = None
     api_key_env: str | None = None
@@ -133,6 +137,8 @@ class Label(Section):
             raise ValueError("method: logprob is not possible with zhipuai, which gives none; use sample or hard")
         if self.method == "logprob" and self.provider == "published":
             raise ValueError("method: logprob is not possible with published, of frequencies; use sample or hard")
+        if self.from_ is not None and (self.provider != "published" or self.published is not None):
+            raise ValueError("from goes with provider published, and without the key published")
         own = {"model", "messages", "prompt", "n", "seed", "stream"}.intersection(self.extra_body)
         if own:
             raise ValueError(f"extra_body can't hold {', '.join(sorted(own))}, which the labelling sets itself")
