@@ -9,6 +9,7 @@ from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import STATES, write_table
 from pipeline.tasks.check import require_sound
+from pipeline.tasks.forecast import say_how_long
 from pipeline.tasks.registry import get_task
 
 
@@ -20,6 +21,7 @@ def collect(task_name: str, params: Params, root: Path = Path()) -> Path:
     task = get_task(task_name)
     require_sound(task, task_name)
     check_learnable(task, params.train)
+    say_how_long(task, params.collect.steps * len(params.collect.behaviours))
     rows = collect_states(task, params.collect)
     path = root / "data/states" / f"{task_name}.parquet"
     write_table(path, rows, STATES, params.collect.model_dump())
