@@ -10,6 +10,7 @@ from pipeline.rounds import with_run
 from pipeline.student.make import check_learnable
 from pipeline.tables import STATES, write_table
 from pipeline.tasks.check import require_sound
+from pipeline.tasks.forecast import say_how_long
 from pipeline.tasks.registry import get_task
 
 
@@ -27,6 +28,7 @@ def collect(task_name: str, params: Params, root: Path = Path(), run: Path | Non
     check_learnable(task, params.train)
     path = root / "data/states" / f"{task_name}.parquet"
     if run is None:
+        say_how_long(task, params.collect.steps * len(params.collect.behaviours))
         rows = collect_states(task, params.collect)
         more = ""
     else:

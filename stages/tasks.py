@@ -64,7 +64,7 @@ def _list_levels(as_json: bool) -> None:
 def check(name: Annotated[str, typer.Argument(help="A task's name.")]) -> None:
     """Play a few hundred steps of a task, and say in words what is wrong with it."""
     from pipeline.instructions import options_of
-    from pipeline.tasks.check import TaskFault
+    from pipeline.tasks.base import TaskFault
     from pipeline.tasks.check import check as thoroughly
     from pipeline.tasks.registry import get_task
 

@@ -13,6 +13,7 @@ from pipeline.params import Params
 from pipeline.student.methods.method import get_method
 from pipeline.student.runs.run import Run, carry_out
 from pipeline.tables import read_instructions
+from pipeline.tasks.forecast import say_how_long
 from pipeline.tasks.registry import get_task
 
 
@@ -48,6 +49,7 @@ def train(
         )
         for seed in range(params.seeds)
     ]
+    say_how_long(task, params.seeds * params.schedule.taught * params.schedule.steps)
     results = fan_out(runs, carry_out, f"train {task_name} {method}")
     missed: dict[str, int] = {}
     for result in results:

@@ -22,6 +22,10 @@ from pipeline.tasks.spaces import Space, keyed
 from pipeline.tasks.splits import Split, distinct_layouts, split_of
 
 
+class TaskFault(ValueError):
+    """A task that is not what it says it is; the message has a line for each fault."""
+
+
 @dataclass(frozen=True)
 class OptionStep:
     """What an option's policy does in a state: one action (or idling), or that it has terminated there.

@@ -107,6 +107,18 @@ def test_gaussian_is_torchs():
     torch.testing.assert_close(student.to_teacher(teacher, "kl"), expected)
 
 
+@pytest.mark.parametrize("distance", ["kl", "wasserstein"])
+def test_rows_without_a_teacher_leave_the_gradient_of_the_others_alone(distance):
+    """A teacher of zeros advises nothing; where it is left out of the loss, no gradient may come of it."""
+    outputs = tensor([0.1, -0.2, 0.3, 0.4], [0.5, 0.6, -0.7, 0.8]).requires_grad_()
+    teacher = tensor([[0.5, 0.5], [0.3, 0.3]], [[0.0, 0.0], [0.0, 0.0]])
+    distances = DiagonalGaussian(2, -1.0, 1.0).distribution(outputs).to_teacher(teacher, distance)
+    torch.where(torch.tensor([True, False]), distances, 0.0).sum().backward()
+    assert outputs.grad is not None
+    assert outputs.grad[0].abs().min() > 0
+    assert outputs.grad[1].tolist() == [0, 0, 0, 0]
+
+
 def test_w2_by_hand():
     student = GaussianDistribution(tensor([1, 2], [0, 0]), tensor([1, 1], [2, 1]))
     teacher = torch.stack([tensor([1, 0], [3, 0]), tensor([0.5, 1], [2, 3])], 1)
