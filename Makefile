@@ -33,7 +33,7 @@ paper: run ## every MiniGrid experiment of the paper, and more, on all cores; wh
 	@llm4teach analyse
 	@llm4teach report --paper
 
-paper-map: run ## the same with the paper's kind of network: hours
+paper-map: run ## the same with the paper's kind of network: an hour and a half
 	@llm4teach paper --only map
 	@llm4teach analyse
 	@llm4teach report --paper
