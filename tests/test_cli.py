@@ -143,7 +143,7 @@ def test_what_the_machine_refuses_is_one_line_too(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_full_disk_is_one_line_that_names_the_file_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/states/a.parquet")
 
     monkeypatch.setattr(stages.collect, "collect", full)
@@ -154,7 +154,7 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_what_to_do(monkeypatch:
 
 @pytest.mark.usefixtures("folder")
 def test_a_fault_of_this_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ValueError("a bug")
 
     monkeypatch.setattr(stages.collect, "collect", broken)
@@ -166,7 +166,7 @@ def test_a_fault_of_this_program_keeps_its_traceback(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("ended", [KeyboardInterrupt("stopped"), Interrupted("stopped")])
 def test_ctrl_c_is_one_word(monkeypatch: pytest.MonkeyPatch, ended: BaseException) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise ended
 
     monkeypatch.setattr(stages.collect, "collect", interrupted)
