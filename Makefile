@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-map navpick options test lint types parity mutation bench pictures lock clean
+.PHONY: help install run paper paper-map navpick options test lint types parity damage mutation bench pictures lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,7 +33,7 @@ paper: run ## every MiniGrid experiment of the paper, and more, on all cores; wh
 	@llm4teach analyse
 	@llm4teach report --paper
 
-paper-map: run ## the same with the paper's kind of network: hours
+paper-map: run ## the same with the paper's kind of network: an hour and a half
 	@llm4teach paper --only map
 	@llm4teach analyse
 	@llm4teach report --paper
@@ -64,6 +64,9 @@ types: $(STAMP)
 parity: $(STAMP) ## compare the fast engines with the reference environments and with every covered stock level
 	@python benchmarks/parity.py
 	@python benchmarks/level_parity.py
+
+damage: $(STAMP) ## damage a label set in 5,000 ways, and see that each is refused
+	@python benchmarks/damaged_sets.py
 
 mutation: $(STAMP) ## change one thing in pipeline/ at a time, 150 times, and see that the tests notice: hours
 	@python benchmarks/mutation.py

@@ -74,11 +74,17 @@ def _trained(method: str, *more: str) -> str:
 
 
 @app.command()
-def collect(task: TaskOption, params: ParamsOption = PARAMS) -> None:
+def collect(
+    task: TaskOption,
+    params: ParamsOption = PARAMS,
+    from_run: Annotated[
+        Path | None, typer.Option(help="Add what the students of this folder (…/taught) meet to the table.")
+    ] = None,
+) -> None:
     """Roll out behaviours and keep each distinct state description once."""
     from stages.collect import collect as stage
 
-    stage(task, _load(params))
+    stage(task, _load(params), run=from_run)
 
 
 @app.command()
@@ -100,11 +106,18 @@ def label(
 
 
 @app.command()
-def train(task: TaskOption, method: TrainedOption = "llm4teach", params: ParamsOption = PARAMS) -> None:
+def train(
+    task: TaskOption,
+    method: TrainedOption = "llm4teach",
+    params: ParamsOption = PARAMS,
+    labels: Annotated[
+        Path | None, typer.Option(help="A label set (a folder) to learn from; else what the stage `label` wrote.")
+    ] = None,
+) -> None:
     """Train students on teacher labels and reward, until the annealing ends."""
     from stages.train import train as stage
 
-    stage(task, _trained(method), _load(params))
+    stage(task, _trained(method), _load(params), label_set=labels)
 
 
 @app.command()
@@ -163,6 +176,19 @@ def play(
     from stages.play import play as stage
 
     stage(task, layout, student)
+
+
+@app.command()
+def export(
+    task: TaskOption,
+    student: Annotated[Path, typer.Option("--student", help="Folder of a saved student.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    labels: Annotated[Path | None, typer.Option(help="A label set (a folder) whose plans to show.")] = None,
+) -> None:
+    """Write a saved student as a page that opens in any browser and plays held-out layouts."""
+    from stages.export import export as stage
+
+    stage(task, student, out, labels)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,9 @@ class Reservoir:
         self.offered += len(rows)
 
     def stacked(self) -> dict[str, np.ndarray]:
-        """What was kept: one array per key, each [examples, ...]."""
+        """What was kept: one array per key, each [examples, ...]; no key if nothing was."""
+        if not self.kept:
+            return {}
         return {key: np.stack([one[key] for one in self.kept]) for key in self.kept[0]}
 
 
@@ -67,8 +69,12 @@ def collect_states(task: Task, settings: Collect) -> list[dict[str, Any]]:
     rng = np.random.default_rng(settings.seed)
     for behaviour in settings.behaviours:
         _roll_out(task, settings, behaviour, rng, met)
-    rows = [_row(task, state) for state in met.values()]
-    return sorted(rows, key=lambda row: (-row["state_count"], row["state_text"]))
+    return as_rows(task, met.values())
+
+
+def as_rows(task: Task, states: Iterable[MetState]) -> list[dict[str, Any]]:
+    """Rows of `tables.STATES`, most frequent first."""
+    return sorted((_row(task, state) for state in states), key=lambda row: (-row["state_count"], row["state_text"]))
 
 
 def _roll_out(
@@ -81,12 +87,12 @@ def _roll_out(
     except NotImplementedError as error:
         raise ParamsError(f"collect.behaviours: 'options' is not for {task.name}: {error}") from None
     for _ in range(max(1, settings.steps // batch.environments)):
-        _visit(batch, behaviour, rng, met)
+        visit(batch, behaviour, rng, met)
         actions = task.space.any_actions(rng, batch.rows)
         batch.step(actions if follow is None else _advised(task.space, follow(), actions, rng))
 
 
-def _visit(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]) -> None:
+def visit(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]) -> None:
     """Count the present states by description, and offer their observations as examples."""
     uniforms = rng.random(batch.rows)
     numbers, number_of_row = np.unique(batch.description, return_inverse=True)

@@ -43,6 +43,18 @@ class Description:
         """sha256 (64 hex digits) of the sentence."""
         return hashlib.sha256(self.sentence.encode()).hexdigest()
 
+    @classmethod
+    def from_sentence(cls, sentence: str) -> Description:
+        """The description that is written so. Raises ValueError if there is none."""
+        match = re.fullmatch(r"The agent observes (.*), and holds (.*)\.", sentence)
+        if match is not None:
+            sees, holds = match.groups()
+            things = () if sees == "nothing" else tuple(sees.removeprefix("a ").split(", a "))
+            found = cls(things, None if holds == "nothing" else holds.removeprefix("a "))
+            if found.sentence == sentence:
+                return found
+        raise ValueError(f"{sentence!r} is not the sentence of a description")
+
     def __str__(self) -> str:
         return self.sentence
 

@@ -98,6 +98,7 @@ TASKS = Registry(
         "NavPick": "pipeline.tasks.habitat.task:lenient",
         "NavPickStrict": "pipeline.tasks.habitat.task:strict",
     },
+    {"minigrid": "pipeline.tasks.minigrid.task:make"},
 )
 """What can be learned: factories of tasks; those of a family take the level's name."""
 METHODS = Registry(
@@ -117,6 +118,7 @@ NETWORKS = Registry(
     {
         "egocentric": "pipeline.student.networks.egocentric:Egocentric",
         "map": "pipeline.student.networks.map:Map",
+        "relational": "pipeline.student.networks.relational:Relational",
         "mlp": "pipeline.student.networks.mlp:MLP",
         "cnn": "pipeline.student.networks.cnn:CNN",
         "dict": "pipeline.student.networks.dict:Dict",

@@ -15,14 +15,15 @@ from pipeline.analysis.cost import assumptions, cost, tokens_of_answer
 from pipeline.analysis.departures import count_departures
 from pipeline.analysis.errors import count_errors
 from pipeline.analysis.failures import failing_layouts
-from pipeline.analysis.students import Found, taught_students
+from pipeline.analysis.rollouts import shortest_lengths
+from pipeline.analysis.students import EvaluatedStudent, taught_students
 from pipeline.analysis.transfer import transfer
-from pipeline.analysis.watching import shortest_lengths
 from pipeline.evaluation import evaluation_layouts
 from pipeline.experiments.catalogue import METHODS
 from pipeline.experiments.trial import done_trials
 from pipeline.files import write_bytes
 from pipeline.instructions import SoftInstruction
+from pipeline.json_file import read_json
 from pipeline.params import Params, Schedule
 from pipeline.results.curves import Curve
 from pipeline.student.runs.saved import CURVE, load_student, read_config
@@ -90,11 +91,15 @@ def _shortest(task: Task, layouts: np.ndarray) -> dict[str, Any]:
 
 
 def _cost(
-    params: Params, task: Task, instructions: Mapping[str, SoftInstruction], students: list[Found], root: Path
+    params: Params,
+    task: Task,
+    instructions: Mapping[str, SoftInstruction],
+    students: list[EvaluatedStudent],
+    root: Path,
 ) -> dict[str, Any]:
     """The cost of the student that took the median time; its settings say how long the teacher was there."""
     metrics_path = root / "data/labels" / task.name / "metrics.json"
-    metrics = json.loads(metrics_path.read_text()) if metrics_path.is_file() else {}
+    metrics = read_json(metrics_path) if metrics_path.is_file() else {}
     curves = [(Curve.read(student.folder / CURVE, student.seed), student.folder) for student in students]
     curve, folder = sorted(curves, key=lambda each: each[0].seconds[-1])[len(curves) // 2]
     config = read_config(folder)
@@ -120,7 +125,7 @@ def _cost(
     )
 
 
-def _failures(students: list[Found]) -> dict[str, Any]:
+def _failures(students: list[EvaluatedStudent]) -> dict[str, Any]:
     """The layouts on which students fail, by way of acting, and where these students are."""
     seeds = {student.seed for student in students}
     tables = [read_table(path, EPISODES) for path in dict.fromkeys(student.episodes for student in students)]

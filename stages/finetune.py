@@ -9,6 +9,7 @@ from pipeline.fan_out import fan_out
 from pipeline.params import Params
 from pipeline.student.runs.run import Run, carry_out
 from pipeline.student.runs.saved import read_config
+from pipeline.tasks.forecast import say_how_long
 from pipeline.tasks.registry import get_task
 
 
@@ -17,7 +18,7 @@ def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -
 
     Raises Unknown, FileNotFoundError, StudentError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
     """
-    get_task(task_name)
+    task = get_task(task_name)
     folder = root / "data/students" / task_name / method
     runs = [
         Run(
@@ -38,6 +39,8 @@ def finetune(task_name: str, method: str, params: Params, root: Path = Path()) -
     ]
     for run in runs:
         read_config(folder / "taught" / str(run.seed))  # before hours of work on the others, not after
+    untaught = params.schedule.iterations - params.schedule.taught
+    say_how_long(task, params.seeds * untaught * params.schedule.steps)
     results = fan_out(runs, carry_out, f"finetune {task_name} {method}")
     print(f"{task_name} {method}: {len(runs)} students finished after {params.schedule.iterations} iterations")
     return results

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.files import write_bytes
+from pipeline.label_sets.exchange import task_folder
 from pipeline.params import Params
 from pipeline.student.make import check_learnable
 from pipeline.tables import LABELS, PROMPTS, RESPONSES, write_table
@@ -50,6 +51,8 @@ def label(
     check_learnable(task, params.train)
     bounds = {"max_requests": max_requests, "max_cost": max_cost}
     settings = params.label.replaced({name: value for name, value in bounds.items() if value is not None})
+    if settings.from_ is not None:
+        settings = settings.replaced({"from": str(task_folder(settings.from_, task_name, root))})
     states = read_states(root / "data/states" / f"{task_name}.parquet", task_name)
     if dry_run:
         expected = estimate(Labelling(task, states, settings, root))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -97,4 +98,18 @@ def pull(
     print(f"{folder}: {found.rows['labels']} labels of {', '.join(found.tasks)}, from {pinned}")
 
 
-COMMANDS = (pack, verify, merge, push, pull)
+def rate(
+    sets: Annotated[list[Path], typer.Argument(help="Label sets: folders.")],
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    episodes: Annotated[int, typer.Option(min=0, help="Layouts that the teacher plays alone; 0: none.")] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how good a set's teacher is, without training: agreement, coverage, and how it acts alone."""
+    from stages.rate import in_words
+    from stages.rate import rate as stage
+
+    rows = [row for folder in sets for row in stage(folder, task or [], episodes)]
+    print(json.dumps(rows, indent=1) if as_json else in_words(rows))
+
+
+COMMANDS = (pack, verify, merge, push, pull, rate)

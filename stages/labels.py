@@ -51,6 +51,10 @@ def coverage(
     as_json: AsJson = False,
 ) -> None:
     """Which states, collected or met by students, have no label."""
+    from dataclasses import asdict
+
+    from pipeline.label_sets.rating import rounds
+    from pipeline.tables import STATES, read_table
     from pipeline.teacher.answers import inspection
     from pipeline.teacher.states import merged, read_states
 
@@ -58,11 +62,16 @@ def coverage(
     task = rows[0]["task"]
     paths = states or [Path("data/states") / f"{task}.parquet"]
     found = inspection.coverage(rows, merged(read_states(path, task) for path in paths))
+    met = [row for path in paths for row in read_table(path, STATES).select(["state_id", "counts"]).to_pylist()]
+    found["rounds"] = [asdict(one) for one in rounds(met, {row["state_id"] for row in rows})]
     if as_json:
         _print_json(found)
         return
     by_visits = "" if found["coverage_visits"] is None else f", {found['coverage_visits']:.2%} of visits"
     print(f"{task}: {found['labelled']} of {found['states']} states are labelled{by_visits}")
+    for one in found["rounds"]:
+        shares = f"{one['known']:.2%} of them in states known before, {one['labelled']:.2%} in labelled ones"
+        print(f"  {one['behaviour']}: {one['visits']} visits, {shares}")
     for one in found["missing"][:limit]:
         print(f"  missing, met {one['state_count']} times: {one['state_text']}")
     if len(found["missing"]) > limit:

@@ -8,22 +8,29 @@ from typing import Any
 
 from pipeline.fan_out import fan_out
 from pipeline.files import write_bytes
+from pipeline.label_sets.folder import folder_of
 from pipeline.params import Params
 from pipeline.student.methods.method import get_method
 from pipeline.student.runs.run import Run, carry_out
 from pipeline.tables import read_instructions
+from pipeline.tasks.forecast import say_how_long
 from pipeline.tasks.registry import get_task
 
 
-def train(task_name: str, method: str, params: Params, root: Path = Path()) -> list[dict[str, Any]]:
+def train(
+    task_name: str, method: str, params: Params, root: Path = Path(), label_set: Path | None = None
+) -> list[dict[str, Any]]:
     """Write data/students/<task>/<method>/taught/<seed>/ for every seed; returns each one's last curve row.
+
+    label_set  folder of a label set to learn from; None: what the stage `label` wrote
 
     Raises Unknown, TableError, ParamsError for what a user can mend, Interrupted after Ctrl-C.
     """
     task = get_task(task_name)
     labels = None
     if get_method(method).needs_labels:
-        labels = read_instructions(root / "data/labels" / task_name / "labels.parquet", task_name, task.grammar)
+        place = root / "data/labels" / task_name if label_set is None else label_set / folder_of(task_name)
+        labels = read_instructions(place / "labels.parquet", task_name, task.grammar)
     folder = root / "data/students" / task_name / method / "taught"
     runs = [
         Run(
@@ -42,6 +49,7 @@ def train(task_name: str, method: str, params: Params, root: Path = Path()) -> l
         )
         for seed in range(params.seeds)
     ]
+    say_how_long(task, params.seeds * params.schedule.taught * params.schedule.steps)
     results = fan_out(runs, carry_out, f"train {task_name} {method}")
     missed: dict[str, int] = {}
     for result in results:

@@ -143,7 +143,7 @@ def test_what_the_machine_refuses_is_one_line_too(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_full_disk_is_one_line_that_names_the_file_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/states/a.parquet")
 
     monkeypatch.setattr(stages.collect, "collect", full)
@@ -154,7 +154,7 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_what_to_do(monkeypatch:
 
 @pytest.mark.usefixtures("folder")
 def test_a_fault_of_this_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ValueError("a bug")
 
     monkeypatch.setattr(stages.collect, "collect", broken)
@@ -166,7 +166,7 @@ def test_a_fault_of_this_program_keeps_its_traceback(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("ended", [KeyboardInterrupt("stopped"), Interrupted("stopped")])
 def test_ctrl_c_is_one_word(monkeypatch: pytest.MonkeyPatch, ended: BaseException) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise ended
 
     monkeypatch.setattr(stages.collect, "collect", interrupted)
@@ -205,9 +205,20 @@ def test_tasks_are_listed_for_people_and_programs() -> None:
         "held_out": "41 validation and 57 test worlds of 512, with 252 starts each",
     }  # fmt: skip
     lines = run("tasks").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == [task["name"] for task in listed]
+    assert [line.split()[0] for line in lines] == [*(task["name"] for task in listed), "minigrid:<level>"]
     assert "7 discrete actions" in lines[0]
     assert lines[3].endswith(f"; held out: {listed[3]['held_out']}")
+
+
+@pytest.mark.usefixtures("folder")
+def test_stock_levels_are_listed_with_the_reason_why_one_is_not_covered() -> None:
+    lines = run("tasks", "--levels").stdout.splitlines()
+    assert "minigrid:MiniGrid-KeyCorridorS3R3-v0" in lines
+    assert "minigrid:MiniGrid-Dynamic-Obstacles-5x5-v0  not covered: its obstacles move by themselves" in lines
+    found = {level["name"]: level["why_not"] for level in json.loads(run("tasks", "--levels", "--json").stdout)}
+    covered = [name for name, why_not in found.items() if why_not is None]
+    assert lines[-1] == f"{len(covered)} of {len(found)} levels are covered; `:roles` describes by roles"
+    assert len(covered) >= 140
 
 
 def test_summary_prints_the_last_reports_table_and_where_its_page_is(folder: Path) -> None:

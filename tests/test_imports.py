@@ -13,8 +13,8 @@ LAYERS = (
     ("stages",),
     ("pipeline.report",),
     ("pipeline.analysis",),
-    ("pipeline.results",),
-    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection", "pipeline.label_sets"),
+    ("pipeline.results", "pipeline.rounds"),
+    ("pipeline.experiments", "pipeline.evaluation", "pipeline.collection", "pipeline.label_sets", "pipeline.export"),
     ("pipeline.tasks", "pipeline.teacher", "pipeline.student"),
 )
 """Each may import those below it, and below all the rest of `pipeline`, which is of the language and of files."""

@@ -70,7 +70,7 @@ def test_the_papers_schedule_is_the_papers() -> None:
         ({"collect.behaviours": ["sleep"]}, "collect.behaviours.0: input should be 'random' or "),
         ({"train.schedule": "fast"}, "train.schedule: unknown schedule 'fast'; allowed: tiny"),
         ({"train.device": "gpu"}, "train.device: string should match pattern"),
-        ({"train.network": "vit"}, "train.network: unknown network 'vit'; allowed: auto, egocentric, map, mlp"),
+        ({"train.network": "vit"}, "train.network: unknown network 'vit'; allowed: auto, egocentric, map,"),
         ({"label.provider": "gpt"}, "label.provider: input should be 'published'"),
         ({"label.provider": "openai"}, "label: model is missing; provider openai needs the name of a model"),
         ({"label.method": "logprob"}, "label: method: logprob is not possible with published"),

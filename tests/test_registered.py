@@ -50,7 +50,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_are_the_projects_own_and_then_the_others() -> None:
     assert method_names() == ["llm", "hierarchical", "rl", "llm4teach", "absent", "misnamed", "own", "seven"]
     assert method_names(trained_only=True) == method_names()[1:]
-    assert NETWORKS.names() == ["egocentric", "map", "mlp", "cnn", "dict", "near"]
+    assert NETWORKS.names() == [*NETWORKS.built_in, "near"]
     assert "others_parts" not in sys.modules  # nothing was imported for that
 
 

@@ -7,13 +7,13 @@ per answer are assumptions, kept with their sources in `assumptions.json`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.instructions import Description
+from pipeline.json_file import read_json
 from pipeline.tasks.base import Task
 from pipeline.teacher.asking.budget import TYPICAL_ANSWER, rough_tokens
 from pipeline.teacher.prompts.prompt import load_prompt
@@ -70,7 +70,7 @@ def cost(
 
 def assumptions() -> dict[str, Any]:
     """The committed assumptions."""
-    return json.loads(ASSUMPTIONS.read_text(encoding="utf-8"))
+    return read_json(ASSUMPTIONS)
 
 
 def _way(name: str, answers: int, tokens: Tokens) -> dict[str, Any]:

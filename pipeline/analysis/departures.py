@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.analysis.watching import Actor, watch
+from pipeline.analysis.rollouts import Actor, rollouts
 from pipeline.instructions import SoftInstruction
 from pipeline.student.student import Student
 from pipeline.tasks.base import Batch, Task
@@ -38,7 +38,7 @@ class Tally:
     """Counts of steps in states with one description."""
 
     steps: int = 0
-    strayed: int = 0
+    unadvised: int = 0
     departed: int = 0
     spared: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         self.steps += other.steps
-        self.strayed += other.strayed
+        self.unadvised += other.unadvised
         self.departed += other.departed
         self.spared += other.spared
         self.verdicts += other.verdicts
@@ -92,13 +92,13 @@ def count_departures(
     tallies: dict[str, Tally] = {}
     unlabelled = 0
     for number, student in enumerate(students):
-        for batch, moment in watch(task, instructions, layouts, _by_student(student), seed + number):
-            unlabelled += int((~moment.labelled).sum())
-            for d in np.unique(moment.description[moment.labelled]):
-                here = moment.labelled & (moment.description == d)
-                o = moment.outlook
+        for batch, step in rollouts(task, instructions, layouts, _by_student(student), seed + number):
+            unlabelled += int((~step.labelled).sum())
+            for d in np.unique(step.description[step.labelled]):
+                here = step.labelled & (step.description == d)
+                o = step.outlook
                 outlook = Outlook(o.after[here], o.effect[here], o.handles[here], o.known[here])
-                counted = tally(outlook, moment.teacher[here], moment.likeliest[here], moment.actions[here])
+                counted = tally(outlook, step.teacher[here], step.likeliest[here], step.actions[here])
                 tallies.setdefault(batch.descriptions[d].sentence, Tally()).add(counted)
     total = Tally()
     for each in tallies.values():
@@ -143,7 +143,7 @@ def _figures(counted: Tally, actions: Sequence[str]) -> dict[str, Any]:
     (advised, done), _ = counted.changes.most_common(1)[0] if counted.changes else ((None, None), 0)
     return {
         "steps": counted.steps,
-        "mass": counted.strayed / max(1, counted.steps),
+        "mass": counted.unadvised / max(1, counted.steps),
         "departures": counted.departed,
         "departed": counted.departed / max(1, counted.steps),
         **{verdict: counted.verdicts[verdict] / departures for verdict in VERDICTS},

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.analysis.watching import by_teacher, watch
+from pipeline.analysis.rollouts import by_teacher, rollouts
 from pipeline.instructions import SoftInstruction
 from pipeline.tasks.base import Task
 from pipeline.tasks.outlook import Outlook
@@ -55,17 +55,17 @@ def count_errors(
     examples: Counter[tuple[int, int, int]] = Counter()
     idle = 0
     descriptions: dict[int, str] = {}
-    for batch, moment in watch(task, instructions, layouts, by_teacher(task), seed):
-        kinds = judge(moment.outlook, moment.actions)
-        counts[moment.episode, kinds] += 1
-        idle += int((moment.actions == task.idle).sum())
-        for number, action, kind in zip(moment.description, moment.actions, kinds, strict=True):
+    for batch, step in rollouts(task, instructions, layouts, by_teacher(task), seed):
+        kinds = judge(step.outlook, step.actions)
+        counts[step.episode, kinds] += 1
+        idle += int((step.actions == task.idle).sum())
+        for number, action, kind in zip(step.description, step.actions, kinds, strict=True):
             if kind < len(ERRORS):
                 examples[int(kind), int(number), int(action)] += 1
                 descriptions[int(number)] = batch.descriptions[number].sentence
-        died = moment.outlook.after[np.arange(len(kinds)), moment.actions] < 0
-        outcome[moment.episode[moment.ended & died]] = "death"
-        outcome[moment.episode[moment.success]] = "success"
+        died = step.outlook.after[np.arange(len(kinds)), step.actions] < 0
+        outcome[step.episode[step.ended & died]] = "death"
+        outcome[step.episode[step.success]] = "success"
     steps = int(counts.sum())
     return {
         "episodes": len(layouts),

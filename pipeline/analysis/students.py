@@ -11,7 +11,7 @@ from pipeline.tables import EPISODES, read_table
 
 
 @dataclass(frozen=True)
-class Found:
+class EvaluatedStudent:
     """A saved student of LLM4Teach, and where its held-out episodes are (each row's `seed` is the student's)."""
 
     task: str
@@ -20,14 +20,14 @@ class Found:
     episodes: Path
 
 
-def taught_students(data: Path, task: str, done: Container[Path]) -> list[Found]:
+def taught_students(data: Path, task: str, done: Container[Path]) -> list[EvaluatedStudent]:
     """The task's students under `data` that are finished and evaluated, by seed; [] if there are none.
 
     The larger of the two sets: trials of `make paper` that are among `done`, or students of `make run`.
     """
     trials = data / "paper/methods/llm4teach" / task
     tried = [
-        Found(task, seed, trials / str(seed), trials / str(seed) / "episodes.parquet")
+        EvaluatedStudent(task, seed, trials / str(seed), trials / str(seed) / "episodes.parquet")
         for seed in _seeds(trials)
         if trials / str(seed) in done
     ]
@@ -36,7 +36,7 @@ def taught_students(data: Path, task: str, done: Container[Path]) -> list[Found]
     if not evaluation.is_file():
         return tried
     evaluated = set(read_table(evaluation, EPISODES)["seed"].to_pylist())
-    run = [Found(task, seed, final / str(seed), evaluation) for seed in _seeds(final) if seed in evaluated]
+    run = [EvaluatedStudent(task, seed, final / str(seed), evaluation) for seed in _seeds(final) if seed in evaluated]
     return tried if len(tried) >= len(run) else run
 
 

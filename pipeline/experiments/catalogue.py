@@ -102,7 +102,7 @@ NUMBER_OF_SAMPLES = Experiment(
     "A.3",
     ("ColoredDoorKey", "DivergedDoorKey"),
     (*(Variant(f"{n}", labels=partial(samples, n)) for n in (1, 3)), TEN, Variant("30", labels=partial(samples, 30))),
-    basis=TEN,
+    reference=TEN,
 )
 
 OPTIONS_ALONE = Variant("100%", labels=partial(noise, 1.0))

@@ -46,12 +46,12 @@ class Variant:
 class Experiment:
     """A named experiment.
 
-    question  what its figure answers
-    paper     where the paper asks it; empty: nowhere
-    tasks     on which it is made, where params.yaml has them; none: on all tasks of params.yaml
-    basis     the variant that the others are compared with; the first one unless it is named
-    command   what a user types to run it
-    seeds     students of each variant on each task; three are too few to tell ratios from chance (`ratio_interval`)
+    question   what its figure answers
+    paper      where the paper asks it; empty: nowhere
+    tasks      on which it is made, where params.yaml has them; none: on all tasks of params.yaml
+    reference  the variant that the others are compared with; none: the first one
+    command    what a user types to run it
+    seeds      students of each variant on each task; three are too few to tell ratios from chance (`ratio_interval`)
     """
 
     name: str
@@ -59,12 +59,14 @@ class Experiment:
     paper: str
     tasks: tuple[str, ...]
     variants: tuple[Variant, ...]
-    basis: Variant = None  # type: ignore[assignment]  # the first one
+    reference: Variant | None = None
     command: str = "make paper"
     seeds: int = 5
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "basis", self.basis or self.variants[0])
+    @property
+    def basis(self) -> Variant:
+        """The variant that the others are compared with."""
+        return self.reference or self.variants[0]
 
     def tasks_of(self, params: Params) -> list[str]:
         """On which of the params' tasks it is made."""

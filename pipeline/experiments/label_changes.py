@@ -16,6 +16,7 @@ from pipeline.instructions import (
     Reading,
     SoftInstruction,
     Verdict,
+    options_of,
 )
 from pipeline.tasks.base import Task
 
@@ -72,15 +73,9 @@ def noise(mass: float, labels: Labels, task: Task, rng: np.random.Generator) -> 
 
 def startable_options(description: Description, grammar: Grammar) -> list[Option]:
     """Every option of the grammar whose object is where the option needs it."""
-    options = []
-    for spec in grammar.options:
-        if not spec.about:
-            options.append(Option(spec.name))
-            continue
-        held = [description.holds] if description.holds else []
-        things = held if spec.held else list(description.sees)
-        options += [Option(spec.name, (thing,)) for thing in things if thing.endswith(spec.about)]
-    return options
+    held, seen = (description.holds,), description.sees
+    places = {spec.name: held if spec.held else seen for spec in grammar.options}
+    return [option for option in options_of(grammar) if not option.args or option.args[0] in places[option.name]]
 
 
 def missing(share: float, labels: Labels, task: Task, rng: np.random.Generator) -> dict[str, SoftInstruction]:

@@ -19,6 +19,7 @@ import numpy as np
 from pipeline.evaluation import evaluate_student, evaluation_layouts
 from pipeline.experiments.experiment import Experiment, Variant
 from pipeline.files import write_bytes
+from pipeline.json_file import JsonError, read_json
 from pipeline.params import Params
 from pipeline.student.methods.method import get_method
 from pipeline.student.runs.checkpoint import run_key
@@ -112,10 +113,9 @@ def _key(trial: Trial, taught: Run, final: Run) -> str:
 def is_done(trial: Trial, key: str) -> bool:
     """Whether the trial's folder holds what this key stands for."""
     try:
-        about = json.loads((trial.out / DONE).read_text())
-    except (OSError, ValueError):
+        return read_json(trial.out / DONE).get("key") == key
+    except (OSError, JsonError):
         return False
-    return isinstance(about, dict) and about.get("key") == key
 
 
 def done_trials(experiments: Iterable[Experiment], params: Params, root: Path) -> set[Path]:

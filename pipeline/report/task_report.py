@@ -55,9 +55,9 @@ class TaskReport:
 
     @property
     def headline(self) -> Comparison | None:
-        """The comparison that the verdict is about: LLM4Teach's, else the first that was evaluated."""
+        """The comparison that the page begins with: LLM4Teach's, else another with students, else the teacher's."""
         there = [row for row in self.comparisons if row.main]
-        return next((row for row in there if row.method == LLM4Teach.name), there[0] if there else None)
+        return min(there, key=lambda row: (row.method != LLM4Teach.name, row.method == UNTRAINED), default=None)
 
 
 def gather(

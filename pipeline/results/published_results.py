@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from pipeline.json_file import read_json
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class PublishedResults:
 @cache
 def published_results() -> PublishedResults:
     """The committed figures."""
-    content = json.loads(Path(__file__).with_name("published_results.json").read_text())
+    content = read_json(Path(__file__).with_name("published_results.json"))
     figures = {
         task: {method: PublishedFigure(*numbers) for method, numbers in methods.items()}
         for task, methods in content["tasks"].items()

@@ -202,7 +202,8 @@ class GaussianDistribution(Distribution):
         if distance == "wasserstein":
             return ((self.mean - mean).square() + (self.deviation - deviation).square()).sum(-1)
         ratio = (deviation / self.deviation).square()
-        return 0.5 * (ratio + ((self.mean - mean) / self.deviation).square() - 1 - ratio.log()).sum(-1)
+        log_ratio = 2 * (deviation.clamp(min=1e-6).log() - self.deviation.log())  # finite for rows without a teacher
+        return 0.5 * (ratio + ((self.mean - mean) / self.deviation).square() - 1 - log_ratio).sum(-1)
 
 
 def policy_of(space: Space) -> Policy:

@@ -22,6 +22,10 @@ from pipeline.tasks.spaces import Space, keyed
 from pipeline.tasks.splits import Split, distinct_layouts, split_of
 
 
+class TaskFault(ValueError):
+    """A task that is not what it says it is; the message has a line for each fault."""
+
+
 @dataclass(frozen=True)
 class OptionStep:
     """What an option's policy does in a state: one action (or idling), or that it has terminated there.
@@ -157,6 +161,8 @@ class Task(ABC):
     grammar: Grammar
     prompt: TaskPrompt
     agents: int = 1
+    seeds: int = 1 << 32
+    """Batches draw their layouts from the seeds below this."""
     idle: Any = None
     """The action that stands for doing nothing: taken where a plan is exhausted or can't go on."""
     held_out: str = "other layouts than in training"
@@ -191,6 +197,13 @@ class Task(ABC):
     @abstractmethod
     def follow(self, option: Option, observation: Any) -> OptionStep:
         """One step of an option's policy; its objects are named as in `describe(observation)`."""
+
+    def scripted_plan(self, description: Description) -> Plan:
+        """The plan of a written-down rule of the task's own, for the provider `scripted`.
+
+        Raises NotImplementedError for a task that has none.
+        """
+        raise NotImplementedError(f"{self.name} has no rule of its own")
 
     @abstractmethod
     def layout_code(self, seed: int) -> int:

@@ -10,17 +10,13 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from pipeline.tasks.base import Task
+from pipeline.tasks.base import Task, TaskFault
 from pipeline.tasks.checks import batches, declared, layouts, options
 from pipeline.tasks.checks.played import Play
 
 STEPS, SECONDS = 500, 30.0
 """Of random play in a thorough check, and for each option that is followed alone."""
 QUICK_STEPS, QUICK_SECONDS = 50, 2.0
-
-
-class TaskFault(ValueError):
-    """A task that is not what it says it is; the message has a line for each fault."""
 
 
 @dataclass(frozen=True)

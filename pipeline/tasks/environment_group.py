@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.instructions import Description, Option, SoftInstruction
-from pipeline.tasks.base import Finished, Task
+from pipeline.tasks.base import Finished, Task, TaskFault
 from pipeline.tasks.spaces import by_key
 from pipeline.tasks.splits import Split
 
-SEEDS = 1 << 32
-"""Seeds of layouts are below this."""
 LONGEST_SEARCH = 100_000
 """Candidates tried for a layout of the split before giving up."""
 
@@ -44,7 +42,7 @@ class Arrays:
     def zeros(cls, task: Task, rows: int, shared: bool = False) -> Arrays:
         """Arrays for so many rows of a task; `shared`: with processes that are forked from now on.
 
-        Raises ValueError for an observation that is no array.
+        Raises TaskFault for an observation that is no array.
         """
 
         def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
@@ -56,7 +54,7 @@ class Arrays:
         parts = task.observation_space.spaces
         for key, part in parts.items():
             if part.shape is None or part.dtype is None:
-                raise ValueError(f"{task.name}: the observation {key!r} is no array: {part}")
+                raise TaskFault(f"{task.name}: the observation {key!r} is no array: {part}")
         observed = [(key, tuple(part.shape or ()), part.dtype) for key, part in parts.items()]
         return cls(
             actions=zeros((), np.int64) if task.space.kind == "discrete" else zeros((task.space.size,), np.float32),
@@ -108,13 +106,13 @@ class Streams:
     def next_seed(self, environment: int, tried: int) -> tuple[int, int]:
         """The seed of a stream's next layout after so many candidates, and how many have been tried then.
 
-        Raises RuntimeError where LONGEST_SEARCH candidates hold none.
+        Raises TaskFault where LONGEST_SEARCH candidates hold none.
         """
         for number in range(tried, tried + LONGEST_SEARCH):
-            seed = (self.base + environment + number * self.environments) % SEEDS
+            seed = (self.base + environment + number * self.environments) % self.task.seeds
             if self.split is None or self.task.split(seed) == self.split:
                 return seed, number + 1
-        raise RuntimeError(f"{self.task.name}: no {self.split} layout among {LONGEST_SEARCH} seeds")
+        raise TaskFault(f"{self.task.name}: no {self.split} layout among {LONGEST_SEARCH} seeds")
 
 
 @dataclass
@@ -273,7 +271,7 @@ class AgentsEnvironment:
         self._task, self._env = task, task.make_env()
         self._agents = list(self._env.possible_agents)
         if len(self._agents) != task.agents:
-            raise ValueError(f"{task.name}: Task.agents is {task.agents}; the environment has {self._agents}")
+            raise TaskFault(f"{task.name}: Task.agents is {task.agents}; the environment has {self._agents}")
 
     def reset(self, seed: int) -> list[Any]:
         observations = self._env.reset(seed=seed)[0]
@@ -284,7 +282,7 @@ class AgentsEnvironment:
         observations, rewards, terminations, truncations, infos = self._env.step(given)
         ended = [agent for agent in self._agents if terminations[agent] or truncations[agent]]
         if 0 < len(ended) < len(self._agents):
-            raise ValueError(f"{self._task.name}: all agents end together; only {', '.join(map(str, ended))} ended")
+            raise TaskFault(f"{self._task.name}: all agents end together; only {', '.join(map(str, ended))} ended")
         terminated = any(terminations[agent] for agent in ended)
         gained = [float(rewards[agent]) for agent in self._agents]
         said = [bool(infos[agent]["success"]) for agent in self._agents if "success" in infos.get(agent, {})]

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.instructions import Description, Option, SoftInstruction
 from pipeline.tasks.base import Batch, Finished, Task
-from pipeline.tasks.environment_group import SEEDS, Arrays, EnvironmentGroup, Streams
+from pipeline.tasks.environment_group import Arrays, EnvironmentGroup, Streams
 from pipeline.tasks.group_processes import Groups, GroupsHere, GroupsInProcesses
 from pipeline.tasks.pace import processes_for
 from pipeline.tasks.splits import Split, mix64
@@ -56,7 +56,7 @@ class ReferenceBatch(Batch):
         if size < 1:
             raise ValueError(f"a batch has at least one environment, got {size}")
         self.task, self.environments, self.agents = task, size, task.agents
-        streams, labels = Streams(task, size, mix64(seed) % SEEDS, split), dict(instructions or {})
+        streams, labels = Streams(task, size, mix64(seed) % task.seeds, split), dict(instructions or {})
         self.processes = min(processes_for(task, labels) if processes is None and size > 1 else processes or 1, size)
         self._arrays = Arrays.zeros(task, self.rows, shared=self.processes > 1)
         self.observation = self._arrays.observation

@@ -72,6 +72,22 @@ class Keyed(spaces.Dict):
         super().__init__({"observation": space})
 
 
+class MarkedMap(spaces.Box):
+    """A map as in `CellMap`, of a level of any size, with what the mission says of the things on it.
+
+    The third channel is the state plus STATES times the mark: 0, or the kind of what is to be done with the thing
+    (1 go to, 2 pick up, 3 open, 4 move), or 5 for what a thing is to be put next to.
+    """
+
+    STATES = LOCKED + 1
+    MARKS = 6
+
+    def __init__(self, width: int, height: int) -> None:
+        third = self.STATES * self.MARKS - 1
+        highest = np.array([len(OBJECTS) - 1, len(COLOURS) - 1, third, NO_AGENT], np.uint8)
+        super().__init__(0, np.broadcast_to(highest, (width, height, 4)), dtype=np.uint8)
+
+
 def keyed(space: spaces.Space[Any]) -> spaces.Dict:
     """An observation space with a key for each array: one that is no Dict becomes `{"observation": space}`."""
     return space if isinstance(space, spaces.Dict) else Keyed(space)

@@ -49,9 +49,13 @@ class Labelling:
         return Ledger(ledger_path(self.root))
 
     def requests(self) -> Iterator[Request]:
-        """Every request, state by state."""
+        """Every request once, state by state; what several states need is asked with the first."""
+        seen = set[str]()
         for state in self.states:
-            yield from self.method.requests(state)
+            for request in self.method.requests(state):
+                if request.key not in seen:
+                    seen.add(request.key)
+                    yield request
 
     def missing(self) -> int:
         """How many samples have no answer yet."""

@@ -17,8 +17,6 @@ from pipeline.teacher.errors import TeacherError
 HIDDEN = "[key removed]"
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "openai-batch": "OPENAI_API_KEY", "zhipuai": "ZHIPUAI_API_KEY"}
 _LOOKS_LIKE_A_KEY = re.compile(r"(?:\bsk-[\w*.-]{6,}|(?<=Bearer )[^\s\"',}]{6,})")
-_ESCAPED = re.compile(r"\\+(?:u00|x)([2-7][0-9a-fA-F])")
-"""A printable ASCII character as JSON, or a program's repr, may escape it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """All that moves a terminal's cursor or turns its text around, but tabs and newlines."""
 
@@ -41,19 +39,20 @@ class Redactor:
 
     def __init__(self, *keys: str | None) -> None:
         parts = [part for key in keys if key for part in (key, *key.split(".")) if len(part) >= 6]
-        self._keys = sorted(set(parts), key=len, reverse=True)
+        written = (_as_written(part) for part in sorted(set(parts), key=len, reverse=True))
+        self._keys = re.compile("|".join(written)) if parts else None
 
     def __call__(self, text: str) -> str:
-        if "\\u" in text or "\\x" in text:
-            plain = _ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text)
-            if self._without_keys(plain) != plain:
-                text = plain
-        return _CONTROL.sub("\ufffd", self._without_keys(text))
+        if self._keys is not None:
+            text = self._keys.sub(HIDDEN, text)
+        if "sk-" in text or "Bearer " in text:
+            text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+        return _CONTROL.sub("\ufffd", text)
 
-    def _without_keys(self, text: str) -> str:
-        for key in self._keys:
-            text = text.replace(key, HIDDEN)
-        return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text) if "sk-" in text or "Bearer " in text else text
+
+def _as_written(key: str) -> str:
+    """A pattern of a key, each of its characters plain or as JSON, or a program's repr, may escape it."""
+    return "".join(rf"(?:{re.escape(one)}|(?<!\\)\\{{1,8}}(?i:u00|x)(?i:{ord(one):02x}))" for one in key)
 
 
 def check_body(body: Mapping[str, Any], key: str | None) -> None:

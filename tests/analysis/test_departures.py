@@ -41,14 +41,14 @@ def test_only_what_the_teacher_gives_less_than_a_twentieth_is_a_departure() -> N
     teacher = np.tile([0.8, 0.11, 0.05, 0.04], (4, 1))
     each = np.arange(4)
     result = tally(outlook, teacher, each, each)
-    assert (result.departed, result.strayed) == (1, 1)
+    assert (result.departed, result.unadvised) == (1, 1)
     assert dict(result.changes) == {(0, 3): 1}
-    assert tally(outlook, teacher, np.array([0, 0, 0, 3]), np.array([3, 3, 3, 0])).strayed == 3
+    assert tally(outlook, teacher, np.array([0, 0, 0, 3]), np.array([3, 3, 3, 0])).unadvised == 3
 
 
 def test_doing_as_advised_is_no_departure() -> None:
     result = counted(0, 0, sampled=2)
-    assert (result.departed, result.strayed, result.steps) == (0, 1, 1)
+    assert (result.departed, result.unadvised, result.steps) == (0, 1, 1)
     assert not result.verdicts
 
 
@@ -79,8 +79,8 @@ def test_each_student_has_chances_of_its_own() -> None:
         count_departures(get_task("SimpleDoorKey"), [Wanderer()] * students, IDLE, LAYOUTS, seed)["total"]
         for students, seed in ((1, 0), (2, 0), (1, 1))
     )
-    strayed = [round(total["mass"] * total["steps"]) for total in (one, two, later)]
-    assert strayed[1] == strayed[0] + strayed[2] != 2 * strayed[0]
+    unadvised = [round(total["mass"] * total["steps"]) for total in (one, two, later)]
+    assert unadvised[1] == unadvised[0] + unadvised[2] != 2 * unadvised[0]
 
 
 def test_a_student_that_never_moves_departs_wherever_the_teacher_acts() -> None:

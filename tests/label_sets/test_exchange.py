@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -15,11 +17,12 @@ import pytest
 import uvicorn
 from hub import TOKEN, Hub
 from sets import TASK, make_set
-from tiny import BIN, ROOT
+from tiny import BIN, ROOT, write_params
 
 from pipeline.label_sets import exchange
 from pipeline.label_sets.folder import SetError
 from pipeline.label_sets.verify import verify
+from pipeline.tables import read_instructions
 
 
 @contextmanager
@@ -45,15 +48,23 @@ class User:
     home: Path
     token: str | None = TOKEN
 
-    def type(self, *words: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def type_line(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A whole command, as a card prints it."""
+        return self._run(shlex.split(line)[1:], {})
+
+    def type(self, *words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        """What follows `llm4teach labels`."""
+        return self._run(["labels", *map(str, words)], environment)
+
+    def _run(self, words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
         settings = {
             **clean, "HF_ENDPOINT": self.endpoint, "HF_HOME": str(self.home / "hf"), "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1", **({"HF_TOKEN": self.token} if self.token else {}), **environment,
         }  # fmt: skip
         return subprocess.run(
-            [sys.executable, "-c", "from cli import app; app()", "labels", *map(str, words)],
-            cwd=cwd or self.home, env={**settings, "PYTHONPATH": str(ROOT)}, capture_output=True,
+            [sys.executable, "-c", "from cli import app; app()", *words],
+            cwd=self.home, env={**settings, "PYTHONPATH": str(ROOT)}, capture_output=True,
             text=True, check=False,
         )  # fmt: skip
 
@@ -189,3 +200,45 @@ def test_dvc_gets_and_imports_a_set_from_a_git_repository(tmp_path: Path) -> Non
             [BIN / "dvc", command, "-q", str(theirs), "data/published/labels", "-o", name], cwd=mine, check=True
         )
         assert verify(mine / name).rows["labels"] == 5
+
+
+def test_a_stranger_trains_a_student_by_the_three_commands_of_the_card(user: User, packed_set: Path) -> None:
+    """In an empty folder, with no key and no network but loopback; the last command needs not even that."""
+    pushed = push(user, packed_set)
+    card = (packed_set / "README.md").read_text()
+    (commands,) = re.findall(r"```sh\n(.*?)```", card, re.S)
+    write_params(user.home / "params.yaml", {})
+    user.token = None
+    lines = commands.replace("OWNER/NAME@REVISION", pushed).replace("NAME", "mine").splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        done = user.type_line(line)
+        assert done.returncode == 0, done.stderr
+    assert (user.home / "data/students" / TASK / "llm4teach/taught/0/student.safetensors").is_file()
+
+
+def test_the_label_stage_takes_a_set_by_its_commit_and_nothing_else(user: User, packed_set: Path) -> None:
+    pushed = push(user, packed_set)
+    write_params(user.home / "params.yaml", {"label.from": pushed})
+    (user.home / "data/states").mkdir(parents=True)
+    states = user.home / "data/states" / f"{TASK}.parquet"
+    states.write_bytes((packed_set / TASK / "states.parquet").read_bytes())
+    done = user.type_line(f"llm4teach label --task {TASK}")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        read_instructions(folder / TASK / "labels.parquet", TASK) for folder in (user.home / "data/labels", packed_set)
+    )
+    assert ours == theirs
+    calls = len(user.hub.calls)
+    assert user.type_line(f"llm4teach label --task {TASK}").returncode == 0  # from the copy beside the ledger
+    assert len(user.hub.calls) == calls
+    kept = user.home / ".teacher_cache/sets" / pushed.replace("/", "--") / "README.md"
+    kept.write_text("changed")
+    assert "its sha256 is not the one" in user.type_line(f"llm4teach label --task {TASK}").stderr
+    for wanted, task, message in (
+        ("me/labels", TASK, "name the commit (40 digits"),
+        (str(packed_set), "LavaDoorKey", "has no labels of LavaDoorKey"),
+    ):
+        write_params(user.home / "params.yaml", {"label.from": wanted})
+        done = user.type_line(f"llm4teach label --task {task}")
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr

@@ -11,7 +11,7 @@ from PIL import Image
 from synthetic import params
 from test_analysis import TASK, failing, paper_report, section, write_results
 
-from pipeline.analysis.students import Found
+from pipeline.analysis.students import EvaluatedStudent
 from pipeline.report.gallery import gallery
 
 
@@ -20,8 +20,8 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two students; on layout 7 the replay succeeds, because student 1 was trained anew."""
     folder = "paper/methods/llm4teach"
 
-    def students(data: Path, task: str, _done: Any) -> list[Found]:
-        return [Found(task, seed, data / folder / task / str(seed), data / "none") for seed in (0, 1)]
+    def students(data: Path, task: str, _done: Any) -> list[EvaluatedStudent]:
+        return [EvaluatedStudent(task, seed, data / folder / task / str(seed), data / "none") for seed in (0, 1)]
 
     def film(_task: Any, _act: Any, layout: int, path: Path) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)

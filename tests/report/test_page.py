@@ -110,7 +110,7 @@ def test_the_page_stands_alone_and_escapes_the_teacher(page_path: Path) -> None:
 def test_the_page_says_what_was_run_and_how_it_went(page_path: Path) -> None:
     page = Page(page_path.read_text())
     assert "Beside the paper’s, the success of LLM4Teach is higher on 1 of 1 task." in page.text
-    assert "come from published a model." in page.text
+    assert "come from published (a model)." in page.text
     assert "plays 1000 held-out layouts per task" in page.text
     assert "SimpleDoorKey LLM4Teach 0, 1 22,913 egocentric fast 0.49M" in " ".join(page.text.split())
     assert "Intervals are for new students on new layouts" in page.text
@@ -127,7 +127,7 @@ def test_models_are_named_once_and_in_order() -> None:
     for model in "gecdafbg":
         labels = LabelReport("T", (), 1, "openai", f"model {model}", "sample", None, None, 0.0, ())
         tasks.append(TaskReport("T", [], labels=labels))
-    models = ", ".join(f"openai model {letter}" for letter in "abcdefg")
+    models = ", ".join(f"openai (model {letter})" for letter in "abcdefg")
     assert f"come from {models}." in " ".join(Page(render(params(), tasks)).text.split())
 
 
@@ -233,7 +233,7 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
         "the evaluation of llm (data/evaluations/SimpleDoorKey/llm.parquet)",
         "students of llm4teach (data/students/SimpleDoorKey/llm4teach)",
         "the label table (data/labels/SimpleDoorKey/labels.parquet)",
-        "LLM4Teach was not evaluated yet",
+        "Nothing was evaluated yet",
         "no training log",
         "No student was trained with a teacher",
         "No film",

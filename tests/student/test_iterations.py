@@ -14,8 +14,8 @@ from pipeline.student.methods.method import get_method
 
 SCHEDULE = Schedule(
     envs=5, horizon=8, epochs=3, minibatch=10, lr=8e-3, lr_end=2e-3, entropy=0.4, entropy_end=0.1, value=0.6,
-    gamma=0.5, gae=0.25, clip=0.3, grad_norm=0.7, distance="wasserstein", lambda_0=2.0, lambda_c=0.5, i1=1, i2=2,
-    finetune=2,
+    gamma=0.5, gae=0.25, epsilon=1e-4, clip=0.3, grad_norm=0.7, distance="wasserstein", lambda_0=2.0, lambda_c=0.5,
+    i1=1, i2=2, finetune=2,
 )  # fmt: skip
 TRAIN = Train(schedule="")
 ROWS = SCHEDULE.steps
@@ -57,6 +57,7 @@ def test_every_setting_of_the_schedule_arrives():
     assert [s.teacher for s in settings] == [2.0, 0.5, 0, 0]
     for s in settings:
         assert (s.minibatch, s.clip, s.grad_norm, s.value, s.distance) == (10, 0.3, 0.7, 0.6, "wasserstein")
+        assert (s.epsilon, s.policy) == (1e-4, 1)
 
 
 def test_each_epoch_has_an_order_of_its_own():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.student.learner import Learner, Phase
 from pipeline.student.make import make_student
 from pipeline.student.methods.method import get_method
 from pipeline.student.runs.checkpoint import checkpoint_path
+from pipeline.student.student import LOSSES
 from pipeline.tables import read_instructions
 from pipeline.tasks.registry import get_task
 
@@ -55,11 +57,12 @@ class Mean:
 def test_two_that_see_the_same_learn_as_one(update):
     """The mean of two equal gradients is that gradient."""
     alone = learner(update)
-    while not alone.done:
-        alone.iterate()
+    expected = _to_the_end(alone)
     mean = Mean(2)
     both = [learner(update, 0, partial(mean, rank)) for rank in range(2)]
-    _iterate_all(both)
+    for rows in _iterate_all(both):
+        for row, expected_row in zip(rows, expected, strict=True):
+            assert [row[name] for name in LOSSES] == pytest.approx([expected_row[name] for name in LOSSES], rel=1e-4)
     assert mean.calls == 2 * 3 * 2 * 4  # ranks, iterations, epochs, minibatches
     for one in both:
         for name, value in alone.student.weights().items():
@@ -81,17 +84,15 @@ def test_ranks_see_different_layouts_and_keep_equal_weights(update):
 
 
 def _iterate_all(learners):
-    threads = [threading.Thread(target=_to_the_end, args=(one,)) for one in learners]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert all(one.done for one in learners)
+    with ThreadPoolExecutor(len(learners)) as pool:
+        return list(pool.map(_to_the_end, learners))
 
 
 def _to_the_end(one):
+    rows = []
     while not one.done:
-        one.iterate()
+        rows.append(one.iterate())
+    return rows
 
 
 @pytest.mark.parametrize("update", TRAINS)

@@ -145,7 +145,7 @@ def test_an_image_is_scaled_by_its_brightest_value():
         ({"a": spaces.Discrete(3)}, {}, r"shows a int64\[\]; no network fits it"),
         ({"m": CellMap(10, 10, np.full((11, 6), 6, np.uint8))}, {"network": "egocentric"}, "with more than 5 kinds"),
         ({"m": CellMap(4, 9, KINDS)}, {"network": "map"}, "maps of fewer than 5 cells on a side"),
-        ({"a": VECTOR}, {"update": "fused"}, "compiled update is for the networks egocentric and"),
+        ({"a": VECTOR}, {"update": "fused"}, "compiled update is for the networks egocentric, relational and"),
         ({"m": CellMap(9, 9, KINDS)}, {"update": "fused"}, "the compiled update is for 7 discrete actions"),
         ({"m": CellMap(10, 10, KINDS), "state": VECTOR}, {"update": "fused"}, "the compiled update is for the"),
     ],

@@ -12,6 +12,7 @@ from pipeline.student.autograd.student import TorchStudent
 from pipeline.student.fused import convolutional, egocentric
 from pipeline.student.fused.layout import ACTIONS
 from pipeline.student.make import make_student, network_for
+from pipeline.student.networks.dict import Dict
 from pipeline.student.networks.egocentric import Egocentric, encode, window_places
 from pipeline.student.networks.map import CELL, Map
 from pipeline.student.networks.modules import RecurrentActorCritic
@@ -196,3 +197,14 @@ def test_a_new_recurrent_students_forget_gate_is_open_and_no_other(network):
     torch.testing.assert_close(after, expected)
     torch.testing.assert_close(hidden, expected.tanh() / 2)  # the output gate of 0
     assert model.lstm.bias_ih.sum() + model.lstm.bias_hh.sum() == model.lstm.hidden_size
+
+
+def test_parts_of_several_observations_begin_as_they_do_alone():
+    """A map's cells have normal vectors, and its layers are orthogonal; the layer over the parts is, too."""
+    shown = spaces.Dict({"map": TASK.observation_space["map"], "joints": spaces.Box(-1, 1, (4,), np.float32)})
+    state = Dict(shown).trunk_state(np.random.default_rng(0))
+    cells = np.concatenate([state[f"parts.map.cells.{channel}"].ravel() for channel in range(4)])
+    assert cells.std() == pytest.approx(0.5, rel=0.1)
+    for name in ("parts.map.hidden.weight", "parts.joints.second.weight", "joined.weight"):
+        layer = state[name]
+        np.testing.assert_allclose(layer @ layer.T, 2 * np.eye(len(layer)), atol=1e-5)

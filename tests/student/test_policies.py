@@ -107,6 +107,18 @@ def test_gaussian_is_torchs():
     torch.testing.assert_close(student.to_teacher(teacher, "kl"), expected)
 
 
+@pytest.mark.parametrize("distance", ["kl", "wasserstein"])
+def test_rows_without_a_teacher_leave_the_gradient_of_the_others_alone(distance):
+    """A teacher of zeros advises nothing; where it is left out of the loss, no gradient may come of it."""
+    outputs = tensor([0.1, -0.2, 0.3, 0.4], [0.5, 0.6, -0.7, 0.8]).requires_grad_()
+    teacher = tensor([[0.5, 0.5], [0.3, 0.3]], [[0.0, 0.0], [0.0, 0.0]])
+    distances = DiagonalGaussian(2, -1.0, 1.0).distribution(outputs).to_teacher(teacher, distance)
+    torch.where(torch.tensor([True, False]), distances, 0.0).sum().backward()
+    assert outputs.grad is not None
+    assert outputs.grad[0].abs().min() > 0
+    assert outputs.grad[1].tolist() == [0, 0, 0, 0]
+
+
 def test_w2_by_hand():
     student = GaussianDistribution(tensor([1, 2], [0, 0]), tensor([1, 1], [2, 1]))
     teacher = torch.stack([tensor([1, 0], [3, 0]), tensor([0.5, 1], [2, 3])], 1)
@@ -145,8 +157,9 @@ def test_likelihood_under_several_teachers():
     discrete = Categorical(3).teacher_likelihood(tensor([[1, 0, 0], [0.2, 0.3, 0.5]]), torch.tensor([2]))
     assert discrete.tolist() == [[0, 0.5]]
     teachers = tensor([[[0, 0], [1, 2]], [[0, 0], [0, 0]]])  # the second one advises nothing
-    found = DiagonalGaussian(2, -1.0, 1.0).teacher_likelihood(teachers, tensor([0.0, 2.0]))
-    assert found.tolist() == [[pytest.approx(math.exp(-0.5) / (4 * math.pi)), 0]]
+    for action, density in (([0.0, 2.0], math.exp(-0.5) / (4 * math.pi)), ([0.0, 0.0], 1 / (4 * math.pi))):
+        found = DiagonalGaussian(2, -1.0, 1.0).teacher_likelihood(teachers, tensor(action))
+        assert found.tolist() == [[pytest.approx(density), 0]]
 
 
 def test_a_tasks_actions_decide():

@@ -86,6 +86,18 @@ def test_a_task_of_ones_own_counts(tmp_path, monkeypatch, layout):
     assert len(set(found)) == len(found)
 
 
+def test_a_method_of_ones_own_counts_beside_the_task(tmp_path, monkeypatch):
+    file = tmp_path / "own_method.py"
+    file.write_text("from pipeline.student.methods.rl import RL\n\n\nclass Own(RL):\n    x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "own_method", raising=False)
+    task, method = get_task("SimpleDoorKey"), import_module("own_method").Own()
+    before = sources_digest(task, method)
+    change(file, "x = 1", "x = 2")
+    sources._digest.cache_clear()
+    assert sources_digest(task, method) != before
+
+
 def test_meaning_keeps_text_that_is_used():
     assert meaning('def f():\n    """Say."""\n    return "a"\n') == meaning('def f():  # x\n    return "a"')
     assert meaning('def f():\n    return "a"') != meaning('def f():\n    return "b"')

@@ -13,8 +13,8 @@ from pairs import Pairs
 from tiny import TASK, llm4teach, params
 
 from pipeline.instructions import Description, Grammar, OptionSpec
-from pipeline.tasks.base import OptionStep, TaskPrompt
-from pipeline.tasks.check import QUICK_SECONDS, TaskFault, check, require_sound
+from pipeline.tasks.base import OptionStep, TaskFault, TaskPrompt
+from pipeline.tasks.check import QUICK_SECONDS, check, require_sound
 from pipeline.tasks.reference_batch import ReferenceTask
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.spaces import Space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import tiny
 from pairs import RISE, Pairs, labels
 
 from pipeline.fan_out import WorkerLost
@@ -167,3 +169,29 @@ def test_how_long_it_will_take(monkeypatch, capsys, cost, steps, cores, words):
     assert capsys.readouterr().err == (f"Pairs: {words}\n" if words else "")
     forecast.say_how_long(get_task("SimpleDoorKey"), steps)  # has a batch of its own
     assert capsys.readouterr().err == ""
+
+
+def test_stages_say_how_long_they_will_take(tmp_path, monkeypatch, capsys):
+    """A tenth of a second a step: twice 800 steps at collection, 6 x 128 with a teacher and 4 x 128 without."""
+    task = Pairs()
+    monkeypatch.setattr(forecast, "seconds_per_step", lambda _: 0.1)
+    monkeypatch.setattr(forecast, "cores", lambda: 1)
+
+    def ended(*_):
+        raise KeyboardInterrupt
+
+    settings = tiny.params()
+    stages = (
+        ("collect", "collect_states", "3 min for 1,600"),
+        ("train", "fan_out", "77 s for 768"),
+        ("finetune", "fan_out", "51 s for 512"),
+    )
+    for stage, works, words in stages:
+        module = importlib.import_module(f"stages.{stage}")
+        for name, value in {"get_task": lambda _: task, works: ended}.items():
+            monkeypatch.setattr(module, name, value)
+        for name in ("require_sound", "check_learnable", "read_config"):
+            monkeypatch.setattr(module, name, lambda *_: None, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(module, stage)("Pairs", *([] if stage == "collect" else ["rl"]), settings, tmp_path)
+        assert capsys.readouterr().err == f"Pairs: 100 ms a step: about {words} steps\n"

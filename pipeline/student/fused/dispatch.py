@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numba.extending import overload
 
-from pipeline.student.fused import convolutional, egocentric
+from pipeline.student.fused import convolutional, egocentric, relational
 
-NETWORKS = {egocentric.Parts: egocentric, convolutional.Parts: convolutional}
+NETWORKS = {egocentric.Parts: egocentric, relational.Parts: relational, convolutional.Parts: convolutional}
 """Whose layers are meant, by the parameters that are given."""
 
 

@@ -81,7 +81,7 @@ class Layers(NamedTuple):
 def forward(p, work, features, rows):  # noqa: ARG001 (work: for networks that keep arrays between calls)
     """The network on n rows (int64[n]) of features, which are tokens and counts; gives its Layers. p: Parts."""
     tokens, counts = features
-    embedded = np.empty((rows.shape[0], WIDTH), np.float32)
+    embedded = np.empty((rows.shape[0], p.embedding_bias.shape[0]), np.float32)
     _embed(p, tokens, counts, rows, embedded)
     hidden = np.dot(embedded, p.hidden)
     add_bias(hidden, p.hidden_bias)

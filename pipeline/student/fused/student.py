@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.student.fused import convolutional, egocentric
+from pipeline.student.fused import convolutional, egocentric, relational
 from pipeline.student.fused import update as fused
 from pipeline.student.fused.layout import ACTIONS, Layout
 from pipeline.student.networks.egocentric import Egocentric
 from pipeline.student.networks.map import Map
 from pipeline.student.networks.network import Network
+from pipeline.student.networks.relational import Relational
 from pipeline.student.policies import Categorical, Policy
 from pipeline.student.student import LOSSES, Memory, Reduce, Rollout, Student, UpdateSettings
 
 
 def layers_of(network: Network) -> ModuleType | None:
     """The module with a network's compiled layers; None where only torch has them."""
+    if isinstance(network, Relational):
+        return relational
     if isinstance(network, Egocentric):
         return egocentric
     side = convolutional.GRID
@@ -34,7 +37,7 @@ def misfit(network: Network, policy: Policy, memory: str, device: str, sees_stat
     if device != "cpu" or memory != "none":
         return "the compiled update is for students on 'cpu' without memory"
     if layers_of(network) is None or sees_state:
-        return "the compiled update is for the networks egocentric and map (of 10 x 10 cells)"
+        return "the compiled update is for the networks egocentric, relational and map (of 10 x 10 cells)"
     if not isinstance(policy, Categorical) or policy.outputs != ACTIONS:
         return f"the compiled update is for {ACTIONS} discrete actions"
     return None

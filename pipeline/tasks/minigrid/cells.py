@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
-UNSEEN, EMPTY, WALL, FLOOR, DOOR, KEY, BALL, BOX, GOAL, LAVA, AGENT = range(11)
-"""MiniGrid's kinds of objects, by number."""
-COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
-GREY = 5
-OPEN_STATE, CLOSED_STATE, LOCKED_STATE = range(3)
-"""MiniGrid's states of doors."""
+from pipeline.tasks import minigrid_numbers as numbers
+from pipeline.tasks.minigrid_numbers import (
+    BALL,
+    BOX,
+    COLOURS,
+    DOOR,
+    EMPTY,
+    FLOOR,
+    GOAL,
+    GREY,
+    KEY,
+    LAVA,
+    OBJECTS,
+    WALL,
+)
 
-KINDS = 11
+KINDS = len(OBJECTS)
 CLOSED = KINDS * len(COLOURS)
 LOCKED = CLOSED + len(COLOURS)
 CODES = LOCKED + len(COLOURS)
@@ -22,12 +31,13 @@ CODES = LOCKED + len(COLOURS)
 NOTHING = EMPTY * 6
 OPEN = DOOR * 6
 WALL_CODE = WALL * 6 + GREY
+"""Codes of an empty cell, a red open door (colours follow), and a wall."""
 
 
 def code_of(kind: int, colour: int, state: int) -> int:
     """The code of what MiniGrid encodes as (kind, colour, state)."""
-    if kind == DOOR and state != OPEN_STATE:
-        return (CLOSED if state == CLOSED_STATE else LOCKED) + colour
+    if kind == DOOR and state != numbers.OPEN:
+        return (CLOSED if state == numbers.CLOSED else LOCKED) + colour
     return kind * len(COLOURS) + colour
 
 

@@ -5,30 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.compiled import compiled
-from pipeline.tasks.minigrid.cells import (
-    BOX,
-    CLOSED,
-    COLOUR,
-    DOOR,
-    GOAL,
-    KEY,
-    KIND,
-    LAVA,
-    LOCKED,
-    NOTHING,
-    OPEN,
-    PORTABLE,
-    WALKABLE,
-)
+from pipeline.tasks.minigrid.cells import CLOSED, COLOUR, KIND, LOCKED, NOTHING, OPEN, PORTABLE, WALKABLE
 from pipeline.tasks.minigrid.world import NOWHERE, SIDE
+from pipeline.tasks.minigrid_numbers import BOX, DOOR, DROP, FORWARD, GOAL, KEY, LAVA, LEFT, PICK_UP, RIGHT, TOGGLE
 
-LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, DONE = range(7)
-ACTIONS = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
-"""MiniGrid's actions, by number."""
 STEP = np.array([SIDE, 1, -SIDE, -1])
 """Change of the cell number by one step in each direction."""
 
 NOTHING_SPECIAL, REACHED_GOAL, DIED = range(3)
+
+
+@compiled
+def _put(w, cell, number, code):
+    """Make a cell in front of the agent, which therefore knows it, hold a thing (0: none) and its code."""
+    w.thing[cell] = number
+    w.cells[cell] = code
+    w.known[cell] = code
+    if number:
+        w.place[number] = cell
+    w.changed = 1
 
 
 @compiled
@@ -47,16 +42,11 @@ def _toggle(w, front):
         else:
             code = CLOSED + colour
         w.code[number] = code
-        w.cells[front] = code
-        w.changed = 1
+        _put(w, front, number, code)
     elif KIND[code] == BOX:
         inside = w.inside[number]
         w.place[number] = NOWHERE
-        w.thing[front] = inside
-        w.cells[front] = w.code[inside] if inside else NOTHING
-        if inside:
-            w.place[inside] = front
-        w.changed = 1
+        _put(w, front, inside, w.code[inside] if inside else NOTHING)
 
 
 @compiled
@@ -70,6 +60,8 @@ def act(w, action):
         w.direction = (w.direction + 1) & 3
     elif action == FORWARD:
         if WALKABLE[code]:
+            if w.thing[front] or w.thing[w.agent]:  # what the agent stands on is not on its map
+                w.changed = 1
             w.agent = front
             if KIND[code] == GOAL:
                 return REACHED_GOAL
@@ -79,16 +71,11 @@ def act(w, action):
         if w.held == 0 and PORTABLE[code]:
             w.held = w.thing[front]
             w.place[w.held] = NOWHERE
-            w.thing[front] = 0
-            w.cells[front] = NOTHING
-            w.changed = 1
+            _put(w, front, 0, NOTHING)
     elif action == DROP:
         if w.held and code == NOTHING:
-            w.cells[front] = w.code[w.held]
-            w.thing[front] = w.held
-            w.place[w.held] = front
+            _put(w, front, w.held, w.code[w.held])
             w.held = 0
-            w.changed = 1
     elif action == TOGGLE:
         _toggle(w, front)
     return NOTHING_SPECIAL

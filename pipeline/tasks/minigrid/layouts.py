@@ -51,7 +51,7 @@ def _read_grid(env: Any, layout: np.ndarray) -> dict[int, int]:
     if max(env.width, env.height) > SIDE:
         raise NotCovered(f"it has {env.width} x {env.height} cells; at most {SIDE} x {SIDE} are covered")
     numbers: dict[int, int] = {}
-    layout["place"] = layout["noted"] = NOWHERE
+    layout["place"] = layout["noted"] = layout["goal"] = NOWHERE
     layout["width"], layout["height"] = env.width, env.height
     layout["sight"], layout["sees_through"] = env.agent_view_size, env.see_through_walls
     layout["horizon"] = env.max_steps
@@ -59,6 +59,10 @@ def _read_grid(env: Any, layout: np.ndarray) -> dict[int, int]:
         for y in range(env.height):
             cell, content = x * SIDE + y, env.grid.get(x, y)
             layout["cells"][cell] = NOTHING if content is None else code_of(*content.encode())
+            if content is not None and content.type == "goal":
+                if layout["goal"] != NOWHERE:
+                    raise NotCovered("it has several goals")
+                layout["goal"] = cell
             number = _add(content, layout, numbers)
             layout["thing"][cell] = number
             if number:

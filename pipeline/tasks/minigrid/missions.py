@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.compiled import compiled
-from pipeline.tasks.minigrid.cells import DOOR, IS_CLOSED, KIND
-from pipeline.tasks.minigrid.dynamics import DROP, PICK_UP, STEP, TOGGLE
+from pipeline.tasks.minigrid.cells import IS_CLOSED, KIND
+from pipeline.tasks.minigrid.dynamics import STEP
 from pipeline.tasks.minigrid.world import GO_TO, OPEN, SIDE
 from pipeline.tasks.minigrid.world import PICK_UP as TO_PICK_UP
+from pipeline.tasks.minigrid_numbers import DOOR, DROP, PICK_UP, TOGGLE
 
 CONTINUES, SUCCEEDED, FAILED = range(3)
 ONE = np.uint64(1)
@@ -71,9 +72,17 @@ def _verify_group(w, first, action):
     if w.clause[first + 1] == 0:
         return _verify_clause(w, first, action)
     for k in range(first, first + 2):
-        if not w.done[k]:
-            w.done[k] = _verify_clause(w, k, action) == SUCCEEDED
+        if not w.done[k] and _verify_clause(w, k, action) == SUCCEEDED:
+            w.done[k] = 1
+            w.changed = 1
     return SUCCEEDED if w.done[first] and w.done[first + 1] else CONTINUES
+
+
+@compiled
+def current_clause(w):
+    """The number of the first clause that is to be done now; for a goal to walk to it is one of kind 0."""
+    first = 2 if w.first_done else 0
+    return first + 1 if w.done[first] and w.clause[first + 1] else first
 
 
 @compiled
@@ -93,4 +102,5 @@ def verify(w, action):
         if outcome != SUCCEEDED:
             return outcome
         w.first_done = 1
+        w.changed = 1
     return _verify_group(w, 2, action)

@@ -28,7 +28,7 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Layouts:
-    """Layouts of consecutive seeds.
+    """Layouts of some seeds.
 
     records   LAYOUT[count]
     missions  the mission of each, in words
@@ -38,20 +38,19 @@ class Layouts:
     missions: list[str]
 
 
-def layouts(name: str, start: int, count: int) -> Layouts:
-    """The layouts of the seeds start..start+count-1 of a level; drawn, where they are not on disk, on all cores.
+def layouts(name: str, seeds: np.ndarray) -> Layouts:
+    """The layouts of some seeds (integers [count]) of a level; drawn, where they are not on disk, on all cores.
 
     Raises NotCovered for a level that can't be played.
     """
-    first, last = start // BLOCK, (start + count - 1) // BLOCK
+    blocks, place = np.unique(np.asarray(seeds, np.int64) // BLOCK, return_inverse=True)
     folder = _folder(name)
-    missing = [block for block in range(first, last + 1) if not (folder / f"{block}.npz").exists()]
-    _draw_blocks(name, missing)
-    blocks = [_load(folder / f"{block}.npz") for block in range(first, last + 1)]
-    skip = start - first * BLOCK
-    records = np.concatenate([block.records for block in blocks])[skip : skip + count]
-    missions = [mission for block in blocks for mission in block.missions][skip : skip + count]
-    return Layouts(records, missions)
+    _draw_blocks(name, [block for block in blocks.tolist() if not (folder / f"{block}.npz").exists()])
+    found = [_load(folder / f"{block}.npz") for block in blocks.tolist()]
+    places = place * BLOCK + np.asarray(seeds, np.int64) % BLOCK
+    missions = [mission for block in found for mission in block.missions]
+    records = np.concatenate([block.records for block in found])
+    return Layouts(records[places], [missions[k] for k in places.tolist()])
 
 
 def _draw_blocks(name: str, blocks: list[int]) -> None:

@@ -16,7 +16,6 @@ WIDEST_VIEW = 15
 """Views have at most this many cells along a side; a row and its neighbours fit in 16 bits."""
 AHEAD_X = np.array([1, 0, -1, 0])
 AHEAD_Y = np.array([0, 1, 0, -1])
-NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
 
 @compiled
@@ -40,15 +39,14 @@ def _spread_down(seen, clear):
 
 
 @compiled
-def look(w, image):
+def look(w, image=None):
     """Add what is visible to what the agent has seen, and draw its view.
 
-    image  uint8[view, view, 3], indexed [from left to right, from far to near] as in MiniGrid; or NO_IMAGE
+    image  uint8[view, view, 3], indexed [from left to right, from far to near] as in MiniGrid; None: none is drawn
     """
     view = np.int64(w.sight)
     half = view // 2
     all_bits = (1 << view) - 1
-    draws = image.shape[0] > 0
     ahead_x, ahead_y = AHEAD_X[w.direction], AHEAD_Y[w.direction]
     here_x, here_y = w.agent // SIDE, w.agent % SIDE
     visible = 1 << half
@@ -75,17 +73,17 @@ def look(w, image):
             y = here_y + distance * ahead_y + (aside - half) * ahead_x
             inside = 0 <= x < w.width and 0 <= y < w.height
             shown = (visible >> aside) & 1
-            if inside and shown and not (w.seen[x] >> y) & 1:
-                w.seen[x] |= np.uint32(1) << np.uint32(y)
+            if inside and shown and w.known[x * SIDE + y] == 0:
+                w.known[x * SIDE + y] = w.cells[x * SIDE + y]
                 w.changed = 1
-            if draws:
+            if image is not None:
                 code = 0
                 if shown:
                     code = w.cells[x * SIDE + y] if inside else WALL_CODE
                 for channel in range(3):
                     image[aside, view - 1 - distance, channel] = CONTENTS[code, channel]
         visible = beyond
-    if draws:
+    if image is not None:
         code = w.code[w.held] if w.held else NOTHING
         for channel in range(3):
             image[half, view - 1, channel] = CONTENTS[code, channel]

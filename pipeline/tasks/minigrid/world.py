@@ -39,6 +39,7 @@ LAYOUT = np.dtype(
         ("width", np.uint8),
         ("height", np.uint8),
         ("things", np.uint8),  # how many there are
+        ("goal", np.int16),  # cell of the goal, NOWHERE if there is none
         ("held", np.uint8),  # the thing in the hand
         ("direction", np.uint8),  # 0 right, 1 down, 2 left, 3 up
         ("agent", np.int16),  # its cell
@@ -55,13 +56,17 @@ LAYOUT = np.dtype(
 WORLD = np.dtype(
     [
         *[(name, *field[:1]) for name, field in LAYOUT.fields.items()],  # type: ignore[union-attr]
-        ("seen", np.uint32, (SIDE,)),  # for each x, bit y: seen in this episode
+        ("known", np.uint8, (CELLS,)),  # code of each cell that the agent has seen, as it is now; 0 for the others
         ("done", np.uint8, (CLAUSES,)),  # clauses of a group that are done
         ("held_before", np.uint8, (CLAUSES,)),  # what was held when each clause was last looked at
         ("first_done", np.uint8),  # whether the first group is done
         ("steps", np.int32),  # since the episode began
         ("total", np.float32),  # return so far
-        ("changed", np.uint8),  # whether anything a description tells may have changed since it was last worked out
+        ("changed", np.uint8),  # whether anything but the agent's place has changed since `changed` was last reset
+        ("phrase", np.uint8, (THINGS,)),  # what the description calls each thing, see `phrases`
+        ("held_phrase", np.uint8),  # the same of what is held
+        ("goal_phrase", np.uint8),  # the same of the goal
+        ("description", np.int32),  # number of the description
         ("next", np.int64),  # place in the pool's order of the next layout
     ],
     align=True,
@@ -86,6 +91,7 @@ def begin(w, layout):
     w.width = layout.width
     w.height = layout.height
     w.things = layout.things
+    w.goal = layout.goal
     w.held = layout.held
     w.direction = layout.direction
     w.agent = layout.agent
@@ -94,7 +100,7 @@ def begin(w, layout):
     w.horizon = layout.horizon
     w.seed = layout.seed
     w.world = layout.world
-    w.seen[:] = 0
+    w.known[:] = 0
     w.done[:] = 0
     w.held_before[:] = 0
     w.first_done = 0

@@ -12,9 +12,9 @@ from pipeline.teacher.prompts.prompt import Prompt
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(r"decisions?[\s*_]*[:：][\s*_]*")
-_OTHER_LABEL = re.compile(r"^[\s#>*_]*(?:final\s+)?(?:plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
+_OTHER_LABEL = re.compile(r"^[ \t#>*_]*(?:final\s+)?(?:plan|answer|action)s?\b[\s*_]*[:：][\s*_]*", re.I | re.M)
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_NEXT_HEADING = re.compile(r"\n\s*\n|\n[\s#>*_]*[A-Z][\w ]{2,20}:")
+_NEXT_HEADING = re.compile(r"\n\s*\n|\n[ \t#>*_]*[A-Z][\w ]{2,20}:")
 
 
 def find_decision(text: str) -> tuple[str, bool]:

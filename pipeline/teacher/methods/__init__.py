@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline.params import Label
 from pipeline.tasks.base import Task
-from pipeline.teacher.methods.echo import Echo
 from pipeline.teacher.methods.letters import Letters
 from pipeline.teacher.methods.method import Method
+from pipeline.teacher.methods.plans import Plans
 from pipeline.teacher.methods.sample import Sampling
 from pipeline.teacher.prompts.prompt import Prompt, load_prompt
 from pipeline.teacher.redaction import api_key, check_body
@@ -20,7 +20,8 @@ _METHODS: dict[str, tuple[str, Callable[[Task, Label, Prompt], Method]]] = {
     "sample": ("chain_of_thought", Sampling),
     "hard": ("chain_of_thought", Sampling),
     "letters": ("letters", Letters),
-    "echo": ("continuation", Echo),
+    "plans": ("continuation", Plans),
+    "plans-calibrated": ("continuation", Plans),
 }
 """The usual prompt of each method, or of each way of scoring, and what makes it."""
 

@@ -43,7 +43,7 @@ class Letters:
 
     def judge(self, request: Request, choice: Choice) -> tuple[str, Reading]:
         if choice.logprobs is None:
-            why = "the server sent no logprobs; use label.method: sample, or scoring: echo"
+            why = "the server sent no logprobs; use label.method: sample, or scoring: plans"
             raise CallFailed(why, 200, retry=False)
         plans = candidate_plans(self.task, request.state.description)
         try:
@@ -65,13 +65,14 @@ class Letters:
 
 
 def letter_scores(logprobs: dict[str, Any], count: int) -> dict[int, float]:
-    """Log-scores of the first `count` letters, by number, at the first token that is one; empty if none is.
+    """Log-scores of the first `count` letters, by number, at the answer's first token, whichever that is.
 
-    Spellings of one letter (`A`, ` A`, `A)`) are added up. Letters outside of the alternatives have no score.
+    Blanks before it are passed over. Empty if no letter is among its alternatives. Spellings of one letter (`A`, ` A`,
+    `A)`) are added up. Letters outside of the alternatives have no score.
     Raises CallFailed for a logprob above 0.
     """
     for entry in logprobs["content"]:
-        if _letter(entry.get("token"), count) is None:
+        if not str(entry["token"]).strip("\u2581\u0120 \n\t"):
             continue
         spellings: dict[str, float] = {entry["token"]: entry.get("logprob", OUTSIDE)}
         for other in entry.get("top_logprobs") or ():

@@ -70,8 +70,12 @@ class Prompt:
 
     def question(self, description: Description, choices: Sequence[str] = ()) -> str:
         """The user's message for a description."""
+        return self.question_about(description.sentence, choices)
+
+    def question_about(self, scene: str, choices: Sequence[str] = ()) -> str:
+        """The user's message for a scene in words."""
         listed = "\n".join(f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
-        values = {"state": description.sentence, "choices": listed}
+        values = {"state": scene, "choices": listed}
         if self.coloured:
             values = {name: shown(value) for name, value in values.items()}
         return Template(self.template).safe_substitute(values)

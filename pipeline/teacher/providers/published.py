@@ -29,9 +29,12 @@ _ROLE = re.compile(r"\bcolor\d+\b")
 
 
 def ask(labelling: Labelling) -> LabelTables:
-    """The published rows with the collected visit counts. What was never met stays, with count 0."""
+    """The published rows with the collected visit counts. What was never met stays, with count 0.
+
+    `label.from`, where it is given, is by now the folder of the task's tables in a set that was checked.
+    """
     task, settings = labelling.task.name, labelling.settings
-    folder = published_folder(task, labelling.root, settings.published)
+    folder = Path(settings.from_) if settings.from_ else published_folder(task, labelling.root, settings.published)
     counts = {state.description.state_id: state.visits for state in labelling.states}
     rows = []
     for row in read_published(folder, task):

@@ -98,6 +98,15 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+def cut(text: str, most_tokens: int | None, stops: Sequence[str]) -> tuple[str, str, int]:
+    """A text up to the first stop, and up to so many tokens; why it ends there, and how many tokens are left of it."""
+    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    pieces = tokens(text[: min(ends)] if ends else text)
+    if most_tokens is not None and len(pieces) > most_tokens:
+        return "".join(pieces[:most_tokens]), "length", most_tokens
+    return "".join(pieces), "stop", len(pieces)
+
+
 def decision_logprobs(entry: Entry, decision: str, top: int) -> list[dict[str, Any]]:
     """Token logprobs of a chain-of-thought answer: certain up to the decision, then multiplying to its probability.
 

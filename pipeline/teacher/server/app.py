@@ -1,7 +1,7 @@
 """The replay server: an OpenAI-compatible endpoint that answers from label tables, with faults on demand.
 
-`/v1/chat/completions` (n, seed, logprobs, top_logprobs), `/v1/completions` (echo with logprobs), `/v1/models`, files
-and batches, and `/stats`, which counts what was served.
+`/v1/chat/completions` (n, seed, logprobs, top_logprobs, max_tokens, stop, stream), `/v1/completions` (also echo with
+logprobs), `/v1/models`, files and batches, and `/stats`, which counts what was served.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from pipeline.teacher.server import answers
 from pipeline.teacher.server.answers import Entry, LabelIndex
 from pipeline.teacher.server.batches import Batches
 from pipeline.teacher.server.faults import Fault, FaultInjector, RateLimit
+from pipeline.teacher.server.fields import Fields, Refusal, read_fields
+from pipeline.teacher.server.streaming import events
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,6 @@ class ServerBehaviour:
     retry_after_s: float = 1.0
     slow_s: float = 5.0
     seed: int = 0
-
-
-class Refusal(Exception):
-    """A request that can't be answered: HTTP status and message."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class ReplayServer:
@@ -94,18 +88,23 @@ class ReplayServer:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            body = parse_json(await request.body())
+            fields = read_fields(parse_json(await request.body()))
         except JsonError:
             return _error(400, "the body is not JSON")
+        except Refusal as refusal:
+            return _error(refusal.status, str(refusal))
         fault = self.injector.next()
         early = await self._early_fault(fault, request)
         if early is not None:
             return early
         try:
-            content = self.complete(request.url.path, body, fault)
+            content = self.answer(request.url.path, fields, fault)
         except Refusal as refusal:
             return _error(refusal.status, str(refusal))
         headers = self.limit.headers() if self.limit else {}
+        if fields.stream:
+            usage = fields.stream_options is not None and fields.stream_options.include_usage
+            return StreamingResponse(events(content, usage), media_type="text/event-stream", headers=headers)
         return _with_late_fault(fault, json.dumps(content).encode(), headers, self.behaviour.slow_s)
 
     async def _early_fault(self, fault: str | None, request: Request) -> Response | None:
@@ -131,22 +130,21 @@ class ReplayServer:
         return None
 
     def complete(self, path: str, body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
-        """The body of a completion. Raises Refusal for a request that can't be answered."""
+        """The body of a completion to a request's JSON. Raises Refusal for a request that can't be answered."""
+        return self.answer(path, read_fields(body), fault)
+
+    def answer(self, path: str, fields: Fields, fault: str | None = None) -> dict[str, Any]:
+        """The body of a completion. Raises Refusal for a question that can't be answered."""
         chat = path.endswith("/chat/completions")
-        question = _question(body, chat)
-        entry = self.labels.find(str(body.get("model")), question)
+        entry = self.labels.find(fields.model, fields.question)
         if entry is None:
             raise Refusal(400, "no label for the state in the question")
-        count = body.get("n", 1)
-        if not isinstance(count, int) or not 1 <= count <= 1000:
-            raise Refusal(400, f"n must be from 1 to 1000, got {count!r}")
-        if fault == "one":
-            count = 1
         make = self._chat_choice if chat else self._text_choice
-        choices = [] if fault == "no-choices" else [make(entry, body, question, k, fault) for k in range(count)]
+        count = {"one": 1, "no-choices": 0}.get(fault or "", fields.n)
+        choices = [make(entry, fields, number, fault) for number in range(count)]
         self.served["answers"] += len(choices)
         tokens_out = sum(rough_tokens(str(choice)) for choice in choices) // 2
-        prompt = rough_tokens(json.dumps(body.get("messages", body.get("prompt"))))
+        prompt = rough_tokens("".join(message.text for message in fields.messages) + (fields.prompt or ""))
         return {
             "id": f"replay-{next(self._numbers)}",
             "object": "chat.completion" if chat else "text_completion",
@@ -157,17 +155,15 @@ class ReplayServer:
             "usage": {"prompt_tokens": prompt, "completion_tokens": tokens_out, "total_tokens": prompt + tokens_out},
         }
 
-    def _rng_of(self, body: dict[str, Any], question: str, number: int) -> random.Random:
+    def _rng_of(self, fields: Fields, number: int) -> random.Random:
         """The same seed, question and place always draw the same answer; without a seed, each is a new draw."""
-        if body.get("seed") is None:
+        if fields.seed is None:
             return self._rng
-        return random.Random(f"{self.behaviour.seed} {body['seed'] + number} {question}")
+        return random.Random(f"{self.behaviour.seed} {fields.seed + number} {fields.question}")
 
-    def _chat_choice(
-        self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
-    ) -> dict[str, Any]:
-        rng, top = self._rng_of(body, question, number), int(body.get("top_logprobs") or 0)
-        offered = answers.choices_in(question)
+    def _chat_choice(self, entry: Entry, fields: Fields, number: int, fault: str | None) -> dict[str, Any]:
+        rng, top = self._rng_of(fields, number), fields.top_logprobs or 0
+        offered = answers.choices_in(fields.question)
         if offered:
             scores = answers.letter_logprobs(entry, offered)
             text = max(scores, key=scores.__getitem__)
@@ -175,45 +171,41 @@ class ReplayServer:
         else:
             decision = answers.draw(entry, rng)
             text = answers.chain_of_thought(decision)
-            logprobs = answers.decision_logprobs(entry, decision, top) if body.get("logprobs") else []
+            logprobs = answers.decision_logprobs(entry, decision, top) if fields.logprobs else []
         if fault == "nonsense":
             text = "As a language model, I would rather talk about the weather."
-        choice: dict[str, Any] = {"index": number, "finish_reason": "stop"}
+        text, ended, kept = answers.cut(text, fields.most_tokens, fields.stops)
+        choice: dict[str, Any] = {"index": number, "finish_reason": ended}
         if fault == "legacy":
             return {**choice, "text": text, "logprobs": None}
         content: Any = [{"type": "text", "text": text}] if fault == "parts" else text
-        wanted = body.get("logprobs") and fault != "null-logprobs"
+        wanted = fields.logprobs and fault != "null-logprobs"
         return {
             **choice,
             "message": {"role": "assistant", "content": content},
-            "logprobs": {"content": logprobs} if wanted else None,
+            "logprobs": {"content": logprobs[:kept]} if wanted else None,
         }
 
-    def _text_choice(
-        self, entry: Entry, body: dict[str, Any], question: str, number: int, fault: str | None
-    ) -> dict[str, Any]:
-        if body.get("echo") and "{" in question:
+    def _text_choice(self, entry: Entry, fields: Fields, number: int, fault: str | None) -> dict[str, Any]:
+        question = fields.question
+        if fields.echo and "{" in question:
             logprobs = None if fault == "null-logprobs" else answers.echo_logprobs(entry, question)
             return {"index": number, "finish_reason": "length", "text": question + "\n", "logprobs": logprobs}
-        decision = answers.draw(entry, self._rng_of(body, question, number))
-        return {"index": number, "finish_reason": "stop", "text": decision + "}", "logprobs": None}
+        decision = answers.draw(entry, self._rng_of(fields, number))
+        text, ended, _ = answers.cut(decision + "}", fields.most_tokens, fields.stops)
+        return {"index": number, "finish_reason": ended, "text": text, "logprobs": None}
 
-    async def models(self, _: Request) -> Response:
-        """One model per task, named after it."""
-        return JSONResponse({"object": "list", "data": [{"id": task, "object": "model"} for task in self.labels.tasks]})
+    async def models(self, request: Request) -> Response:
+        """One model per task, named after it; one of them if it is named."""
+        found = [{"id": task, "object": "model", "created": 0, "owned_by": "replay"} for task in self.labels.tasks]
+        if "id" not in request.path_params:
+            return JSONResponse({"object": "list", "data": found})
+        named = next((model for model in found if model["id"] == request.path_params["id"]), None)
+        return JSONResponse(named) if named else _error(404, "The model does not exist")
 
     async def stats(self, _: Request) -> Response:
         """What was served so far, and the faults made."""
         return JSONResponse({**self.served, "faults": self.injector.made})
-
-
-def _question(body: dict[str, Any], chat: bool) -> str:
-    if not chat:
-        return str(body.get("prompt", ""))
-    asked = [m for m in body.get("messages") or [] if isinstance(m, dict) and m.get("role") == "user"]
-    if not asked:
-        raise Refusal(400, "messages: no message of the user")
-    return str(asked[-1].get("content", ""))
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -255,6 +247,7 @@ def make_app(labels: LabelIndex, behaviour: ServerBehaviour, faults: list[Fault]
             Route("/v1/chat/completions", server.endpoint, methods=["POST"]),
             Route("/v1/completions", server.endpoint, methods=["POST"]),
             Route("/v1/models", server.models),
+            Route("/v1/models/{id}", server.models),
             Route("/stats", server.stats),
             *batches.routes(),
         ]

@@ -133,3 +133,10 @@ def test_no_answer_at_all_breaks_the_reading(text: str) -> None:
     decision, reading = read_answer(text, prompt(Path("nowhere")), TASK.grammar, STATE)
     assert isinstance(decision, str)
     assert (reading.plan is not None) == reading.verdict.usable
+
+
+@pytest.mark.parametrize("filler", ["\n", "\n#", " \n", "{", "Decision", "plan", "<think>"])
+def test_a_megabyte_of_anything_is_read_in_one_pass(filler: str) -> None:
+    """In quadratic time, each of these would take hours."""
+    assert find_decision(f"Decision: {{explore}} x{filler * (1_000_000 // len(filler))}y")[0] != ""
+    assert find_decision(f"x{filler * (1_000_000 // len(filler))}y")[0] is not None

@@ -148,3 +148,93 @@ def test_keys_and_escapes_are_kept_nowhere(
             assert KEY not in re.sub(r"\\\\+u00(..)", lambda found: chr(int(found.group(1), 16)), text)
         for text in (said, *strings(tables)):
             assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
+
+
+SHAPES = [
+    "", " ", "null", "true", "0", "-1e999", "NaN", '""', '"text"', "[]", "[1]", "[[]]", "{}", '{"a": 1', "{]",
+    "\ufeff", "\x00", '{"choices": null}', '{"choices": 1}', '{"choices": "x"}', '{"choices": {}}', '{"choices": []}',
+    '{"choices": [null]}', '{"choices": [1]}', '{"choices": [[]]}', '{"choices": [{}]}',
+    '{"choices": [{"message": null}]}',
+    '{"choices": [{"message": 1}]}', '{"choices": [{"message": []}]}', '{"choices": [{"message": {}}]}',
+    '{"choices": [{"message": {"content": 1}}]}', '{"choices": [{"message": {"content": {}}}]}',
+    '{"choices": [{"message": {"content": true}}]}', '{"choices": [{"text": null}]}', '{"choices": [{"text": 1}]}',
+    '{"choices": [{"text": {}}]}', '{"error": "no"}', '{"error": {}, "choices": []}', '{"error": {"message": null}}',
+    '{"error": {"code": [], "message": {}}}', '{"object": "error"}', '{"object": "error", "code": "x"}',
+    '{"choices": [], "usage": []}', '{"choices": [], "usage": {"prompt_tokens": "x", "completion_tokens": -1}}',
+    '{"choices": [], "usage": {"prompt_tokens": 1e400}}', "1" * 5000, "[" * 100_000, '{"a":' * 100_000,
+]  # fmt: skip
+"""Bodies under status 200 that hold no answer."""
+STATUSES = {
+    "passes": [408, 409, 425, 429, 500, 501, 502, 503, 504, 507, 520, 529, 599],
+    "stays": [401, 403, 404, 405, 410, 413, 451],
+}
+WAITS = [
+    "0", "0.01", "-5", "", " ", "soon", "nan", "1e-3", "\u0663", "0x1", "Wed, 21 Oct 2015 07:28:00 GMT",
+    "Wed, 99 Oct 2015 07:28:00 GMT", "2015-10-21T07:28:00Z", "Sun, 06 Nov 1994 08:49:37", "x" * 4000,
+]  # fmt: skip
+"""All of which ask for no wait, or for none that can be understood."""
+CLOSE = "connection: close"
+
+
+def asked_of(server: Any) -> list[str]:
+    """The states that were asked about, in order."""
+    questions = [
+        json.loads(request.partition(b"\r\n\r\n")[2])["messages"][-1]["content"] for request in server.requests
+    ]
+    return [state.description.sentence for text in questions for state in STATES if state.description.sentence in text]
+
+
+def failed_then_well(first: bytes, root: Path) -> str:
+    """What fails once: the error that is kept for it. The table is then complete, and nothing is asked twice."""
+    with hostile([first], WELL) as server:
+        rows, responses = label_all(STATES, settings(server.url), root)
+        names = asked_of(server)
+        assert sorted(names.count(state.description.sentence) for state in STATES) == [1, 2]
+        assert names.count(names[0]) == 2
+    assert [row["n_valid"] for row in rows] == [10, 10]
+    (failed,) = [r["error"] for r in responses if r["error"]]
+    return str(failed)
+
+
+def test_no_shape_of_a_body_is_more_than_a_failed_call(tmp_path: Path) -> None:
+    assert len(SHAPES) >= 46
+    for number, shape in enumerate(SHAPES):
+        body = shape.encode("utf-8", "surrogatepass")
+        assert len(failed_then_well(response(body, headers=[CLOSE]), tmp_path / str(number))) <= 500
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_no_form_of_retry_after_is_misread(wait: str, tmp_path: Path) -> None:
+    header = f"retry-after: {wait}".encode().decode("latin-1")
+    assert failed_then_well(response(b"{}", "429 slow down", [header, CLOSE]), tmp_path).startswith("429: ")
+
+
+@pytest.mark.parametrize("wait", ["3600", "1e9", "inf", "9" * 400, "Fri, 31 Dec 2100 23:59:59 GMT"])
+def test_a_wait_beyond_the_bound_ends_the_run_with_what_was_paid(wait: str, tmp_path: Path) -> None:
+    refusal = response(b"{}", "503 busy", [f"retry-after: {wait}", CLOSE])
+    with hostile(WELL, [refusal], WELL) as server:
+        with pytest.raises(
+            LabellingStopped, match=r"(?s)asks to wait \d+ s, until .*10 new answers of this run are kept"
+        ):
+            label_all(STATES, settings(server.url), tmp_path)
+        rows, _ = label_all(STATES, settings(server.url), tmp_path)
+        first, refused, again = asked_of(server)
+    assert first != refused == again
+    assert [row["n_valid"] for row in rows] == [10, 10]
+
+
+@pytest.mark.parametrize("status", STATUSES["passes"])
+def test_a_status_that_may_pass_is_tried_again(status: int, tmp_path: Path) -> None:
+    assert failed_then_well(response(b"no", f"{status} no", [CLOSE]), tmp_path) == f"{status}: no"
+
+
+@pytest.mark.parametrize("status", STATUSES["stays"])
+def test_a_status_that_stays_ends_the_run_with_what_was_paid(status: int, tmp_path: Path) -> None:
+    with hostile(WELL, [response(b"no", f"{status} no", [CLOSE])], WELL) as server:
+        with pytest.raises(LabellingStopped, match=rf"(?s)the server refuses: {status}: no.*10 new answers") as stop:
+            label_all(STATES, settings(server.url), tmp_path)
+        assert stop.value.exit_code == 1
+        rows, _ = label_all(STATES, settings(server.url), tmp_path)
+        first, refused, again = asked_of(server)
+    assert first != refused == again
+    assert [row["n_valid"] for row in rows] == [10, 10]

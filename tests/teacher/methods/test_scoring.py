@@ -1,4 +1,4 @@
-"""Labels from token logprobs: by letters and by echo, against the table that is served."""
+"""Labels from token logprobs: by letters and by plans, against the table that is served."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipeline.tasks.registry import get_task
 from pipeline.teacher.asking.calls import CallFailed
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.methods.candidates import candidate_plans
-from pipeline.teacher.methods.echo import continuation_score
 from pipeline.teacher.methods.letters import letter_scores
+from pipeline.teacher.methods.plans import continuation_score
 from pipeline.teacher.server.faults import parse_faults
 from pipeline.teacher.states import State
 from pipeline.teacher.teacher import ask
@@ -26,7 +26,7 @@ PUBLISHED = Path(__file__).resolve().parents[3] / "data/published/doorkey"
 NAME = "ColoredDoorKey"
 
 
-@pytest.mark.parametrize("scoring", ["letters", "echo"])
+@pytest.mark.parametrize("scoring", ["letters", "plans"])
 def test_scores_give_back_the_served_distribution(serve: Any, tmp_path: Path, scoring: str) -> None:
     task = get_task(NAME)
     truth = read_instructions(PUBLISHED / NAME / "labels.parquet", NAME)
@@ -49,7 +49,7 @@ def test_scores_give_back_the_served_distribution(serve: Any, tmp_path: Path, sc
     )
 
 
-@pytest.mark.parametrize("scoring", ["letters", "echo"])
+@pytest.mark.parametrize("scoring", ["letters", "plans"])
 def test_a_server_without_logprobs_ends_the_run_and_says_so(serve: Any, tmp_path: Path, scoring: str) -> None:
     server = serve(PUBLISHED / NAME / "labels.parquet", "null-logprobs")
     asked = settings(server.url, model=NAME, method="logprob", scoring=scoring, attempts=2)
@@ -57,7 +57,7 @@ def test_a_server_without_logprobs_ends_the_run_and_says_so(serve: Any, tmp_path
         ask(get_task(NAME), [State(Description(), 1)], asked, tmp_path)
 
 
-@pytest.mark.parametrize("scoring", ["letters", "echo"])
+@pytest.mark.parametrize("scoring", ["letters", "plans"])
 def test_a_server_without_logprobs_is_asked_once(serve: Any, tmp_path: Path, scoring: str) -> None:
     server = serve(PUBLISHED / NAME / "labels.parquet", "null-logprobs")
     truth = read_instructions(PUBLISHED / NAME / "labels.parquet", NAME)
@@ -85,6 +85,15 @@ def test_candidates_make_sense_and_can_be_carried_out() -> None:
     assert len(set(texts)) == len(texts) <= 20
 
 
+def test_nothing_is_done_with_what_is_held_but_put_down() -> None:
+    """Also where it is in sight as well, as another one of its kind."""
+    for sees in (("color1 door",), ("color1 door", "color1 key")):
+        texts = [str(plan) for plan in candidate_plans(get_task(NAME), Description(sees, "color1 key"))]
+        assert not any("go to <color1 key>" in text or "pick up <color1 key>" in text for text in texts)
+        assert "drop <color1 key>" in texts
+        assert "go to <color1 door>, open <color1 door>" in texts
+
+
 def entry(token: str, logprob: float, **others: float) -> dict[str, Any]:
     return {
         "token": token,
@@ -99,8 +108,9 @@ def test_spellings_of_a_letter_are_added_and_other_tokens_passed_over() -> None:
     assert letter_scores({"content": [entry("The", -0.1, Z=-2.0)]}, 3) == {}
 
 
-def test_letters_beyond_the_candidates_are_no_answer() -> None:
-    assert letter_scores({"content": [entry("D", -0.1, A=-3.0)]}, 3) == {}
+def test_letters_beyond_the_candidates_have_no_score_whatever_was_drawn() -> None:
+    assert letter_scores({"content": [entry("D", -0.1, A=-3.0)]}, 3) == {0: -3.0}
+    assert letter_scores({"content": [entry("The", -0.1, B=-2.0), entry("A", -0.1)]}, 3) == {1: -2.0}
 
 
 def test_a_continuation_is_scored_by_the_tokens_that_reach_into_it() -> None:

@@ -15,6 +15,8 @@ from pipeline.teacher.answers.provenance import zhipuai_sampling
 from pipeline.teacher.asking.estimate import estimate
 from pipeline.teacher.errors import LabellingStopped, TeacherError
 from pipeline.teacher.labelling import Labelling
+from pipeline.teacher.server import app
+from pipeline.teacher.server.fields import read_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 STATES = lamp_states(4)
@@ -73,16 +75,17 @@ def test_what_the_sdk_makes_of_values() -> None:
     assert zhipuai_sampling({"temperature": 0.7}) == {"temperature": 0.7}
 
 
-def test_the_values_are_really_changed_by_the_sdk(serve: Any, labels: Path, tmp_path: Path) -> None:
+def test_the_values_are_really_changed_by_the_sdk(
+    serve: Any, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = serve(labels)
     seen: list[dict[str, Any]] = []
-    inner = server.replay.complete
 
-    def spy(path: str, body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
+    def spy(body: dict[str, Any]) -> Any:
         seen.append(body)
-        return inner(path, body, fault)
+        return read_fields(body)
 
-    server.replay.complete = spy
+    monkeypatch.setattr(app, "read_fields", spy)
     for temperature in (0.0, 0.7, 1.0, 2.0):
         label_all(STATES[:1], glm(server.url, samples=1, temperature=temperature), tmp_path)
         wanted = zhipuai_sampling({"temperature": temperature, "top_p": 1.0})

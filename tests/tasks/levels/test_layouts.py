@@ -66,7 +66,7 @@ def test_layouts_are_drawn_once_and_then_read_from_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "cores", lambda: 1)
     pool._folder.cache_clear()
     try:
-        found = pool.layouts(KEY_CORRIDOR, 5, 10)
+        found = pool.layouts(KEY_CORRIDOR, np.arange(5, 15))
         assert found.records["seed"].tolist() == list(range(5, 15))
         env = make_stock(KEY_CORRIDOR)
         for record, mission in zip(found.records, found.missions, strict=True):
@@ -74,7 +74,7 @@ def test_layouts_are_drawn_once_and_then_read_from_disk(tmp_path, monkeypatch):
             assert record == wanted
             assert mission == words
         monkeypatch.setattr(pool, "draw_block", lambda *_: pytest.fail("drawn again"))
-        assert (pool.layouts(KEY_CORRIDOR, 5, 10).records == found.records).all()
+        assert (pool.layouts(KEY_CORRIDOR, np.arange(5, 15)).records == found.records).all()
     finally:
         pool._folder.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Playing layouts while looking over the actor's shoulder: each step beside what one who knows the layout would do."""
+"""Playing layouts step by step, each step beside what one who knows the whole layout would do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCK = 125
 
 
 @dataclass(frozen=True)
-class Moment:
+class Step:
     """One step of every running episode; arrays have one entry per running episode unless said otherwise.
 
     episode      int[n]  which of the layouts
@@ -46,14 +46,14 @@ class Moment:
     success: np.ndarray
 
 
-def watch(
+def rollouts(
     task: Task,
     instructions: Mapping[str, SoftInstruction] | None,
     layouts: np.ndarray,
     make_actor: Callable[[Batch], Actor],
     seed: int,
-) -> Iterator[tuple[Batch, Moment]]:
-    """Play each layout (uint32[episodes]) once, acting by sampling; yields the batch and every moment, in blocks.
+) -> Iterator[tuple[Batch, Step]]:
+    """Play each layout (uint32[episodes]) once, acting by sampling; yields the batch and every step, in blocks.
 
     Raises NotImplementedError for a task whose batches don't know the shortest ways.
     """
@@ -62,11 +62,11 @@ def watch(
         block = layouts[first : first + BLOCK]
         batch = task.make_batch(len(block), 0, instructions, None)
         batch.reset(block)
-        for moment in _episodes(task, batch, make_actor(batch), first, rng):
-            yield batch, moment
+        for step in _episodes(task, batch, make_actor(batch), first, rng):
+            yield batch, step
 
 
-def _episodes(task: Task, batch: Batch, act: Actor, first: int, rng: np.random.Generator) -> Iterator[Moment]:
+def _episodes(task: Task, batch: Batch, act: Actor, first: int, rng: np.random.Generator) -> Iterator[Step]:
     """The block's episodes, from their start to their end."""
     look = batch.outlooks()
     running = np.ones(batch.rows, np.bool_)
@@ -76,7 +76,7 @@ def _episodes(task: Task, batch: Batch, act: Actor, first: int, rng: np.random.G
         likeliest, actions = act(batch, rng.random(batch.rows, dtype=np.float32))
         before = (batch.description[rows], batch.teacher[rows], batch.labelled[rows])  # copies: indexed by rows
         finished = batch.step(actions)
-        yield Moment(
+        yield Step(
             first + rows,
             time,
             actions[rows],

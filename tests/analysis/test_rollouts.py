@@ -7,8 +7,7 @@ from itertools import cycle
 import numpy as np
 import pytest
 
-from pipeline.analysis import watching
-from pipeline.analysis.watching import Actor, shortest_lengths, watch
+from pipeline.analysis.rollouts import Actor, rollouts, shortest_lengths
 from pipeline.tasks.base import Batch
 from pipeline.tasks.registry import get_task
 
@@ -30,20 +29,20 @@ def zigzag(_: Batch) -> Actor:
 def test_every_layout_is_played_once_to_its_end_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     played = []
     for block in (8, 125):
-        monkeypatch.setattr(watching, "BLOCK", block)
-        moments = [moment for _, moment in watch(TASK, None, LAYOUTS, zigzag, 0)]
-        rows = {(int(e), m.time): m.outlook.after[k].tolist() for m in moments for k, e in enumerate(m.episode)}
+        monkeypatch.setattr("pipeline.analysis.rollouts.BLOCK", block)
+        steps = [step for _, step in rollouts(TASK, None, LAYOUTS, zigzag, 0)]
+        rows = {(int(e), m.time): m.outlook.after[k].tolist() for m in steps for k, e in enumerate(m.episode)}
         lengths = [max(time for episode, time in rows if episode == number) + 1 for number in range(20)]
         played.append((rows, lengths))
-        assert len(moments) == sum(max(lengths[first : first + block]) for first in range(0, 20, block))
-        for moment in moments:
-            action = RIGHT if moment.time % 3 == 2 else FORWARD
-            assert set(moment.actions) == {action}
-            assert set(moment.likeliest) == {TASK.idle}
-            assert not moment.labelled.any()
-            dead = moment.outlook.after[:, action] < 0
-            assert (moment.ended == (dead | (moment.time == TASK.horizon - 1))).all()
-            assert not moment.success.any()
+        assert len(steps) == sum(max(lengths[first : first + block]) for first in range(0, 20, block))
+        for step in steps:
+            action = RIGHT if step.time % 3 == 2 else FORWARD
+            assert set(step.actions) == {action}
+            assert set(step.likeliest) == {TASK.idle}
+            assert not step.labelled.any()
+            dead = step.outlook.after[:, action] < 0
+            assert (step.ended == (dead | (step.time == TASK.horizon - 1))).all()
+            assert not step.success.any()
     assert played[0] == played[1]
     assert min(played[0][1]) < TASK.horizon == max(played[0][1])
 
@@ -51,6 +50,6 @@ def test_every_layout_is_played_once_to_its_end_whatever_the_blocks(monkeypatch:
 def test_the_shortest_lengths_of_layouts_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = shortest_lengths(TASK, LAYOUTS)
     assert (at_once > 2).all()
-    monkeypatch.setattr(watching, "BLOCK", 8)
+    monkeypatch.setattr("pipeline.analysis.rollouts.BLOCK", 8)
     assert shortest_lengths(TASK, LAYOUTS).tolist() == at_once.tolist()
     assert shortest_lengths(TASK, LAYOUTS[::-1]).tolist() == at_once[::-1].tolist()

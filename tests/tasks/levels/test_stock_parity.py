@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.tasks.minigrid import dynamics, stock_parity
+from pipeline.tasks.minigrid import stock_parity
 from pipeline.tasks.minigrid.coverage import stock_levels
 from pipeline.tasks.minigrid.layouts import draw
 from pipeline.tasks.minigrid.levels import make_stock
 from pipeline.tasks.minigrid.stock_parity import compare_with_stock
 from pipeline.tasks.minigrid.world import WORLD
+from pipeline.tasks.minigrid_numbers import FORWARD, RIGHT
 
 SAMPLE = [
     "MiniGrid-DistShift1-v0",
@@ -74,7 +75,6 @@ def test_at_least_140_levels_are_covered_and_the_others_say_why():
 
 
 def test_the_goal_is_worth_what_the_paper_of_minigrid_says():
-    forward, right = dynamics.FORWARD, dynamics.RIGHT
-    outcomes = play("MiniGrid-Empty-5x5-v0", 0, [forward, forward, right, forward, forward])
+    outcomes = play("MiniGrid-Empty-5x5-v0", 0, [FORWARD, FORWARD, RIGHT, FORWARD, FORWARD])
     assert outcomes[:4] == [(0.0, False)] * 4
     assert outcomes[4] == (1 - 0.9 * 5 / 100, True)
