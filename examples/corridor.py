@@ -6,13 +6,12 @@ the key. Two options walk to the things; a teacher has to know which to visit fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from pipeline.instructions import Description, Grammar, Option, OptionSpec
+from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.tasks.base import OptionStep, TaskPrompt
 from pipeline.tasks.reference_batch import ReferenceTask
 from pipeline.tasks.spaces import Space
@@ -89,6 +88,11 @@ class Corridor(ReferenceTask):
             return OptionStep(None, done=True)
         return OptionStep(LEFT if there < here else RIGHT, done=False)
 
+    def scripted_plan(self, description: Description) -> Plan:
+        """What the provider `scripted` answers, where no model is asked."""
+        first = () if description.holds else ("key",)
+        return Plan(tuple(Option("go to", (thing,)) for thing in (*first, "chest")))
+
     def layout_code(self, seed: int) -> int:
         """Equal exactly for seeds that draw the same layout, in any process."""
         place, _, _ = draw(np.random.default_rng(seed))
@@ -98,10 +102,3 @@ class Corridor(ReferenceTask):
         """The layout without where the agent starts: that is what is held out."""
         _, key, chest = draw(np.random.default_rng(seed))
         return key * LENGTH + chest
-
-
-def answer(description: Description) -> Mapping[str, float]:
-    """How likely a teacher is to answer which plan, for `answers.py`; it forgets the key now and then."""
-    if description.holds:
-        return {"go to <chest>": 1.0}
-    return {"go to <key>, go to <chest>": 0.9, "go to <chest>": 0.1}

@@ -6,7 +6,6 @@ The student sees what the level shows, the 7 x 7 cells before the agent; nothing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +14,7 @@ import minigrid  # noqa: F401 (registers its levels)
 import numpy as np
 from minigrid.wrappers import ImgObsWrapper
 
-from pipeline.instructions import Description, Grammar, Option, OptionSpec
+from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.tasks.base import OptionStep, TaskPrompt
 from pipeline.tasks.doorkey.options import first_action
 from pipeline.tasks.minigrid_numbers import ACTIONS, DONE, EMPTY, FORWARD, GOAL, LEFT, NO_AGENT
@@ -66,6 +65,10 @@ class FourRooms(ReferenceTask):
         cells[AGENT][3] = UP
         return OptionStep(first_action(cells, {(x, y, d) for x, y in goals for d in range(4)}), done=False)
 
+    def scripted_plan(self, description: Description) -> Plan:
+        """What the provider `scripted` answers, where no model is asked."""
+        return Plan((Option("go to", ("goal",)) if description.sees else Option("explore"),))
+
     def layout_code(self, seed: int) -> int:
         """63 bits of a hash of everything; Python's own `hash` would differ from process to process."""
         level = self._level(seed)
@@ -86,8 +89,3 @@ class FourRooms(ReferenceTask):
 def _number(*arrays: np.ndarray) -> int:
     digest = hashlib.sha256(b"".join(array.astype(np.uint8).tobytes() for array in arrays)).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def answer(description: Description) -> Mapping[str, float]:
-    """How likely a teacher is to answer which plan, for `answers.py`."""
-    return {"go to <goal>": 1.0} if description.sees else {"explore, go to <goal>": 0.8, "explore": 0.2}

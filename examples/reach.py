@@ -6,13 +6,12 @@ makes of several plans is in `Task.teacher_policy`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from pipeline.instructions import Description, Grammar, Option, OptionSpec
+from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.tasks.base import OptionStep, TaskPrompt
 from pipeline.tasks.reference_batch import ReferenceTask
 from pipeline.tasks.spaces import Space
@@ -86,15 +85,13 @@ class Reach(ReferenceTask):
             return OptionStep(None, done=True)
         return OptionStep(np.clip((there - hand) / SPEED, -1, 1), done=False, std=0.3)
 
+    def scripted_plan(self, description: Description) -> Plan:
+        """What the provider `scripted` answers, where no model is asked."""
+        first = () if description.holds else ("ball",)
+        return Plan(tuple(Option("reach for", (thing,)) for thing in (*first, "box")))
+
     def layout_code(self, seed: int) -> int:
         code = 0
         for place in np.rint(draw(np.random.default_rng(seed)) * 100).astype(int).ravel().tolist():
             code = code * 201 + place + 100
         return code
-
-
-def answer(description: Description) -> Mapping[str, float]:
-    """How likely a teacher is to answer which plan, for `answers.py`."""
-    if description.holds:
-        return {"reach for <box>": 1.0}
-    return {"reach for <ball>, reach for <box>": 0.9, "reach for <box>": 0.1}

@@ -30,7 +30,8 @@ NETWORKS = {"Corridor": "mlp", "FourRooms": "cnn", "Reach": "mlp"}
 
 
 def settings(name: str) -> Params:
-    return params({"tasks": [name], "train.network": "auto", "evaluate.episodes": 12})
+    changes = {"tasks": [name], "label.provider": "scripted", "train.network": "auto", "evaluate.episodes": 12}
+    return params(changes)
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +69,8 @@ def test_each_is_what_it_says_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_from_states_to_report(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from answers import write_answers
-
     asked = settings(name)
     collect(name, asked, tmp_path)
-    write_answers(name, tmp_path)
     assert label(name, asked, tmp_path)["coverage_visits"] == 1
     train(name, "llm4teach", asked, tmp_path)
     finetune(name, "llm4teach", asked, tmp_path)
@@ -91,13 +89,10 @@ def test_from_states_to_report(name: str, tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(("name", "least"), [("Corridor", 0.8), ("Reach", 0.5)])
-def test_the_teacher_by_rule_knows_what_to_do(name: str, least: float, tmp_path: Path) -> None:
+def test_the_scripted_teacher_knows_what_to_do(name: str, least: float, tmp_path: Path) -> None:
     """Alone it succeeds mostly: the options do what plans say, and continuous ones are played as Gaussians."""
-    from answers import write_answers
-
     asked = settings(name)
     collect(name, asked, tmp_path)
-    write_answers(name, tmp_path)
     label(name, asked, tmp_path)
     assert evaluate(name, "llm", asked, tmp_path)["sampled"]["success"] >= least
 

@@ -48,6 +48,7 @@ def check(task: Task, name: str | None = None, thorough: bool = True) -> Finding
     if not found:
         found += _guarded(layouts.faults(task, name, thorough))
         found += _guarded(options.faults(task, play.visited if thorough else play.visited[:20], thorough, SECONDS))
+        found += _guarded(options.faults_of_script(task, play.descriptions.values()))
         found += _guarded(batches.faults(task, thorough))
     return Findings(found, play.steps, len(play.descriptions))
 

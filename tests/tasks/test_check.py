@@ -12,7 +12,7 @@ from gymnasium import spaces
 from pairs import Pairs
 from tiny import TASK, llm4teach, params
 
-from pipeline.instructions import Description, Grammar, OptionSpec
+from pipeline.instructions import Description, Grammar, Option, OptionSpec, Plan
 from pipeline.tasks.base import OptionStep, TaskFault, TaskPrompt
 from pipeline.tasks.check import QUICK_SECONDS, check, require_sound
 from pipeline.tasks.reference_batch import ReferenceTask
@@ -185,6 +185,10 @@ WRONG = {
     "an option that fails": (
         named(follow=lambda *_: {}["end"]),
         "the option 'go to <left end>' can't be followed: KeyError: 'end'",
+    ),
+    "a script that is no plan": (
+        named(scripted_plan=lambda *_: Plan((Option("go to", ("moon",)),))),
+        "scripted_plan says 'go to <moon>' where 'The agent observes",
     ),
     "layouts by hash": (
         named(layout_code=lambda _, seed: abs(hash(f"layout {seed % 18}"))),

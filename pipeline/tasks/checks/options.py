@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.instructions import Option, options_of
+from pipeline.instructions import Description, Option, options_of
 from pipeline.tasks.base import OptionStep, Task
 from pipeline.tasks.environment_group import reference_environment
 
@@ -45,6 +45,18 @@ def faults(task: Task, visited: Sequence[Any], thorough: bool, seconds: float) -
             )
     if visited and not acted:
         yield f"no option acts in any of {len(visited)} states; follow never returns an action"
+
+
+def faults_of_script(task: Task, descriptions: Iterable[Description]) -> Iterator[str]:
+    """A sentence if the task's own rule, where it has one, answers with what is no plan."""
+    for description in descriptions:
+        try:
+            plan = task.scripted_plan(description)
+        except NotImplementedError:
+            return
+        if not task.grammar.allows(plan):
+            yield f"scripted_plan says {str(plan)!r} where {description.sentence!r}; the grammar has no such plan"
+            return
 
 
 def _fault(task: Task, step: OptionStep) -> str | None:
