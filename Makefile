@@ -79,6 +79,7 @@ bench: $(STAMP) ## print every figure that the README claims
 	@python benchmarks/learn.py --task all
 	@python benchmarks/held_out.py
 	@python benchmarks/labelling.py
+	@python benchmarks/levels.py
 
 pictures: run ## put the README's pictures, which are the report's, into docs/images
 	@cp data/report/films/LavaDoorKey-student.gif docs/images/student.gif

@@ -46,7 +46,14 @@ def test_make_bench_prints_every_figure_that_the_readme_cites() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/published/doorkey/README.md", "docs/label-sets.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "benchmarks/README.md",
+        "data/published/doorkey/README.md",
+        "docs/label-sets.md",
+        "docs/levels.md",
+    ],
 )
 def test_links_within_the_project_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text()

@@ -21,6 +21,9 @@ from pipeline.tasks.outlook import Outlook
 from pipeline.tasks.spaces import Space, keyed
 from pipeline.tasks.splits import Split, distinct_layouts, split_of
 
+NO_ACTION = -1
+"""What an option does where it can't start or go on, or has terminated."""
+
 
 class TaskFault(ValueError):
     """A task that is not what it says it is; the message has a line for each fault."""
@@ -122,6 +125,20 @@ class Batch(ABC):
         next call. Raises NotImplementedError for a batch whose options can't be followed one by one.
         """
         raise NotImplementedError(f"{type(self).__name__} can't follow options one by one")
+
+    def option_actions(self, options: Sequence[Option]) -> Callable[[np.ndarray], np.ndarray]:
+        """Make ready to follow one option per row, for discrete actions.
+
+        Returns a function of each row's option, by its number (int64[rows]), that gives int64[rows]: the action, or
+        NO_ACTION where the option can't start or go on, or has terminated. Raises NotImplementedError as above.
+        """
+        follow = self.option_policies(options)
+
+        def act(chosen: np.ndarray) -> np.ndarray:
+            policies = follow()[np.arange(self.rows), chosen]
+            return np.where(policies.any(-1), policies.argmax(-1), NO_ACTION)
+
+        return act
 
     def outlooks(self) -> Callable[[], Outlook]:
         """Make ready to look ahead on the layouts of the present episodes.

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.compiled import compiled
 from pipeline.instructions import Description, Option, SoftInstruction
-from pipeline.tasks.base import Batch, Finished
+from pipeline.tasks.base import NO_ACTION, Batch, Finished
 from pipeline.tasks.minigrid.cells import CONTENTS, NOTHING
 from pipeline.tasks.minigrid.episode import advance
 from pipeline.tasks.minigrid.flood import FLOOD, flood
@@ -271,14 +271,16 @@ class LevelBatch(Batch):
 
         return follow_all
 
-    def follow_own(self, options: np.ndarray) -> np.ndarray:
-        """int64[rows]: the action of each row's own option (`programs.compile_option`, uint8[rows, 2]).
-
-        `guide.STUCK` where it can't go on, `guide.TERMINATED` where it is done.
-        """
+    def option_actions(self, options: Sequence[Option]) -> Callable[[np.ndarray], np.ndarray]:
+        """See `Batch.option_actions`."""
+        steps = np.array([compile_option(option) for option in options], np.uint8).reshape(-1, 2)
         actions = np.zeros(self.rows, np.int64)
-        _follow_own(self._worlds, self._flood, options, actions)
-        return actions
+
+        def act(chosen: np.ndarray) -> np.ndarray:
+            _follow_own(self._worlds, self._flood, steps[chosen], actions)
+            return np.where((actions == STUCK) | (actions == TERMINATED), NO_ACTION, actions)
+
+        return act
 
     def missions(self) -> list[str]:
         """The mission of each world's present episode, in the level's own words."""
