@@ -92,6 +92,7 @@ def label(
     task: TaskOption,
     params: ParamsOption = PARAMS,
     dry_run: Annotated[bool, typer.Option(help="Say what would be asked, and what it may cost; ask nothing.")] = False,
+    probe: Annotated[bool, typer.Option("--probe", help="Try the server by a few calls; write nothing.")] = False,
     max_requests: Annotated[int | None, typer.Option(min=0, help="Stop after so many requests.")] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before this cost is passed.")] = None,
 ) -> None:
@@ -102,7 +103,9 @@ def label(
     options = {"task": task, "params": file, "max-requests": max_requests, "max-cost": max_cost}
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
     command = shlex.join(["llm4teach", "label", *words])
-    stage(task, _load(params), dry_run=dry_run, max_requests=max_requests, max_cost=max_cost, command=command)
+    stage(
+        task, _load(params), dry_run=dry_run, probe=probe, max_requests=max_requests, max_cost=max_cost, command=command
+    )
 
 
 @app.command()

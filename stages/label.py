@@ -22,7 +22,7 @@ from pipeline.teacher.asking.estimate import Estimate, estimate
 from pipeline.teacher.errors import LabellingStopped
 from pipeline.teacher.labelling import Labelling
 from pipeline.teacher.states import read_states
-from pipeline.teacher.teacher import ask
+from pipeline.teacher.teacher import ask, probe_teacher
 
 
 def label(
@@ -30,6 +30,7 @@ def label(
     params: Params,
     root: Path = Path(),
     dry_run: bool = False,
+    probe: bool = False,
     max_requests: int | None = None,
     max_cost: float | None = None,
     command: str | None = None,
@@ -39,6 +40,7 @@ def label(
     A table without rows is not written: where nobody was asked anything, there are no responses and no prompts.
 
     dry_run       only say what would be asked; nothing is asked or written
+    probe         only try by a few calls what the server can; nothing is written
     max_requests, max_cost   bounds for this run, in place of those in the params
     command       how a shell calls this, for the message of a run that has ended too soon
 
@@ -54,6 +56,10 @@ def label(
     if settings.from_ is not None:
         settings = settings.replaced({"from": str(task_folder(settings.from_, task_name, root))})
     states = read_states(root / "data/states" / f"{task_name}.parquet", task_name)
+    if probe:
+        findings = probe_teacher(task, states, settings, root)
+        print("\n".join(f"{finding.what:30} {finding.result}" for finding in findings))
+        return {finding.what: finding.result for finding in findings}
     if dry_run:
         expected = estimate(Labelling(task, states, settings, root))
         print(forecast(task_name, settings.provider, expected))

@@ -25,7 +25,7 @@ class Estimate:
 def estimate(labelling: Labelling) -> Estimate:
     """What is left to ask, roughly; opens no connection, asks nothing, and makes no ledger."""
     settings, path = labelling.settings, ledger_path(labelling.root)
-    if settings.provider in ("published", "replay"):
+    if settings.provider in ("published", "replay", "scripted"):
         return Estimate(len(labelling.states), 0, 0, 0, 0, 0.0)
     method, ledger = labelling.method, Ledger(path) if path.exists() else None
     wanted = samples = requests = tokens_in = tokens_out = 0

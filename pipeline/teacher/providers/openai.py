@@ -22,7 +22,12 @@ DEFAULT_URL = "https://api.openai.com/v1"
 
 def ask(labelling: Labelling) -> LabelTables:
     """Ask the server; see `ask_online`."""
-    return ask_online(labelling, OpenAIClient)
+    return ask_online(labelling, make_client)
+
+
+def make_client(settings: Label) -> OpenAIClient:
+    """What calls the server. Raises TeacherError if a key is missing."""
+    return OpenAIClient(settings)
 
 
 def sdk_arguments(settings: Label) -> dict[str, Any]:

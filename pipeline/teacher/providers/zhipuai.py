@@ -25,7 +25,12 @@ DEFAULT_URL = "https://open.bigmodel.cn/api/paas/v4"
 
 def ask(labelling: Labelling) -> LabelTables:
     """Ask the service; see `ask_online`."""
-    return ask_online(labelling, ZhipuClient)
+    return ask_online(labelling, make_client)
+
+
+def make_client(settings: Label) -> ZhipuClient:
+    """What calls the service. Raises TeacherError if the key or the package is missing."""
+    return ZhipuClient(settings)
 
 
 class ZhipuClient:
