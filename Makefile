@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run paper paper-map navpick options test lint types parity damage mutation bench pictures lock clean
+.PHONY: help install run paper paper-map navpick options test lint types parity browser damage mutation bench pictures lock clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -65,6 +65,9 @@ parity: $(STAMP) ## compare the fast engines with the reference environments and
 	@python benchmarks/parity.py
 	@python benchmarks/level_parity.py
 
+browser: $(STAMP) ## play exported students in headless Chromium, and compare them with the engine
+	@python benchmarks/browser.py
+
 damage: $(STAMP) ## damage a label set in 5,000 ways, and see that each is refused
 	@python benchmarks/damaged_sets.py
 
@@ -80,6 +83,7 @@ bench: $(STAMP) ## print every figure that the README claims
 	@python benchmarks/held_out.py
 	@python benchmarks/labelling.py
 	@python benchmarks/levels.py
+	@python benchmarks/verify_set.py
 
 pictures: run ## put the README's pictures, which are the report's, into docs/images
 	@cp data/report/films/LavaDoorKey-student.gif docs/images/student.gif

@@ -1,6 +1,7 @@
 """croissant.json: the set for machines, in MLCommons' Croissant 1.1 (a vocabulary of schema.org in JSON-LD).
 
-The Hub, dataset search and `mlcroissant` read it. It names every table with its sha256, and every column.
+The Hub, dataset search and `mlcroissant` read it. It names every table with its sha256, and every
+column that is not a list of records (`plans`, `verdicts`), which only Parquet tells.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.label_sets.facts import SetFacts
 from pipeline.label_sets.folder import METADATA, TABLES, SetError
+from pipeline.tables.schemas import SCHEMA_VERSION
 
 _CONTEXT = {
     "@language": "en", "@vocab": "https://schema.org/", "arrayShape": "cr:arrayShape", "citeAs": "cr:citeAs",
@@ -25,7 +27,8 @@ _CONTEXT = {
     "key": "cr:key", "md5": "cr:md5", "parentField": "cr:parentField", "path": "cr:path",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "recordSet": "cr:recordSet", "references": "cr:references", "regex": "cr:regex", "repeated": "cr:repeated",
-    "replace": "cr:replace", "sc": "https://schema.org/", "separator": "cr:separator", "source": "cr:source",
+    "replace": "cr:replace", "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/", "separator": "cr:separator", "source": "cr:source",
     "subField": "cr:subField", "transform": "cr:transform",
 }  # fmt: skip
 _LICENCES = "https://spdx.org/licenses/"
@@ -42,6 +45,9 @@ def describe(facts: SetFacts, head: Mapping[str, Any], sums: Mapping[str, str]) 
         "description": f"{name}: soft instructions of a language model for {', '.join(t.task for t in facts.tasks)}.",
         "keywords": list(head.get("tags") or ()),
         "inLanguage": "en",
+        "version": f"{SCHEMA_VERSION}.0.0",
+        "citeAs": "Zhou et al., Large Language Model as a Policy Teacher for Training Reinforcement Learning Agents,"
+        " IJCAI 2024, arXiv 2311.13373",
         "distribution": [],
         "recordSet": [],
     }
@@ -59,7 +65,7 @@ def describe(facts: SetFacts, head: Mapping[str, Any], sums: Mapping[str, str]) 
                     "@id": path,
                     "name": path,
                     "contentUrl": path,
-                    "encodingFormat": "application/vnd.apache.parquet",
+                    "encodingFormat": "application/x-parquet",
                     "sha256": sums[path],
                 }
             )
@@ -73,11 +79,13 @@ def _fields(schema: pa.Schema, record: str, path: str) -> Iterator[dict[str, Any
     for field in schema:
         repeated = pa.types.is_list(field.type)
         kind = field.type.value_type if repeated else field.type
+        if pa.types.is_struct(kind):  # readers of Croissant know no lists of records
+            continue
         yield {
             "@type": "cr:Field",
             "@id": f"{record}/{field.name}",
             "name": field.name,
-            "dataType": "sc:Text" if pa.types.is_struct(kind) else _data_type(kind),
+            "dataType": _data_type(kind),
             **({"repeated": True} if repeated else {}),
             "source": {"fileObject": {"@id": path}, "extract": {"column": field.name}},
         }

@@ -18,6 +18,7 @@ from pipeline.tables.parquet import TableError
 from pipeline.teacher.answers.rows import canonical_json
 
 METHODS = ("sample", "logprob", "hard")
+_MARKUP = re.compile("[<>`&]")
 _USABLE = {verdict.value for verdict in Verdict if verdict.usable}
 _VERDICTS = {verdict.value for verdict in Verdict}
 _TASK = re.compile(r"[A-Za-z][\w.-]*(:[\w./-]+)?")
@@ -28,7 +29,7 @@ _NAMES = ("task", "method", "score_normalisation", "score_stage", "provider", "m
 
 def plain_name(text: str | None, where: str, what: str) -> None:
     """Raise SetError for a name that is long, or that a terminal, a page or a card would not show but obey."""
-    if text is not None and (len(text) > 500 or not text.isprintable() or any(c in "<>`&" for c in text)):
+    if text is not None and (len(text) > 500 or not text.isprintable() or _MARKUP.search(text)):
         raise SetError(f"{where}: {what} is no plain name: {printable(text, 60)!r}")
 
 

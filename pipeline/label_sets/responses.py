@@ -142,7 +142,8 @@ def _check_batch(batch: pa.RecordBatch, name: str, row: int, task: str, limits: 
         pc.is_in(column("source"), value_set=pa.array(SOURCES)), name, row, f"source is none of {', '.join(SOURCES)}"
     )
     for title in _SHORT:
-        plain = pc.match_substring_regex(column(title), "^[^\\p{C}<>`]{0,500}$")
+        odd = pc.match_substring_regex(column(title), "[\\p{C}<>`]")
+        plain = pc.and_(pc.invert(odd), pc.less_equal(pc.utf8_length(column(title)), 500))
         _require(pc.or_kleene(pc.is_null(column(title)), plain), name, row, f"{title} is no plain name")
 
 
