@@ -16,6 +16,8 @@ from pipeline.params import Params
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 TASK = "SimpleDoorKey"
+DOORKEY = ("SimpleDoorKey", "LavaDoorKey", "ColoredDoorKey", "DivergedDoorKey")
+"""The paper's four tasks on MiniGrid."""
 
 CONTENT: dict[str, Any] = {
     "tasks": [TASK],

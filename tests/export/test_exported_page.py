@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from exported import save_random_student
 from py_mini_racer import MiniRacer
-from tiny import ROOT
+from tiny import DOORKEY, ROOT
 from typer.testing import CliRunner
 
 from cli import app
@@ -18,7 +18,7 @@ from pipeline.evaluation import teacher_choice
 from pipeline.export.page import in_script, page_data
 from pipeline.student.runs.saved import load_student
 from pipeline.tables import read_instructions
-from pipeline.tasks.registry import TASKS, get_task
+from pipeline.tasks.registry import get_task
 
 LAYOUTS = 25
 
@@ -69,7 +69,7 @@ def by_engine(task_name: str, folder: Path, sampled: bool) -> list[dict[str, Any
 
 
 @pytest.mark.parametrize("acting", ["sampled", "argmax"])
-@pytest.mark.parametrize("task", TASKS.built_in)
+@pytest.mark.parametrize("task", DOORKEY)
 def test_episodes_in_javascript_are_the_engines(task: str, acting: str, script: MiniRacer, tmp_path: Path) -> None:
     folder = save_random_student(tmp_path, task)
     data = page_data(get_task(task), folder, {}, LAYOUTS)
@@ -98,7 +98,7 @@ function replay(number, actions) {
 """
 
 
-@pytest.mark.parametrize("task_name", TASKS.built_in)
+@pytest.mark.parametrize("task_name", DOORKEY)
 def test_worlds_are_the_engines_on_the_way_to_success_and_death(
     task_name: str, script: MiniRacer, tmp_path: Path
 ) -> None:

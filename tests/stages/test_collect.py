@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import TASK, params
+from tiny import DOORKEY, TASK, params
 
 from pipeline.collection import EXAMPLES, collect_states
 from pipeline.instructions import Description, Grammar, OptionSpec
 from pipeline.params import Collect
-from pipeline.registry import TASKS, Unknown
+from pipeline.registry import Unknown
 from pipeline.tables import STATES, read_table, unpacked
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
 from pipeline.tasks.registry import get_task
@@ -25,7 +25,7 @@ def rows(root: Path, task: str = TASK, **changes: Any) -> list[dict[str, Any]]:
     return read_table(path, STATES).to_pylist()
 
 
-@pytest.mark.parametrize("name", TASKS.built_in)
+@pytest.mark.parametrize("name", DOORKEY)
 def test_examples_show_the_state_that_they_stand_for(tmp_path: Path, name: str) -> None:
     task = get_task(name)
     found = rows(tmp_path, name)

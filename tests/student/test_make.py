@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gymnasium import spaces
-from tiny import TASK, params
+from tiny import DOORKEY, TASK, params
 
 from pipeline.instructions import Description, Option, Plan, PlanShare, SoftInstruction
 from pipeline.params import ParamsError, Train
-from pipeline.registry import TASKS
 from pipeline.student.autograd.recurrent import RecurrentStudent
 from pipeline.student.autograd.stacking import StackingStudent
 from pipeline.student.autograd.student import TorchStudent
@@ -69,7 +68,7 @@ def acted(student, task, greedy=False, seed=0):
     return actions, log_probs, values
 
 
-@pytest.mark.parametrize("name", TASKS.built_in)
+@pytest.mark.parametrize("name", DOORKEY)
 def test_the_projects_own_tasks_are_learned_by_compiled_students(name):
     check_learnable(get_task(name), Train(schedule=""))
     assert isinstance(make_student(get_task(name), Train(schedule=""), np.random.default_rng(0)), FusedStudent)

@@ -113,10 +113,12 @@ def test_a_process_that_dies_is_one_line():
 def test_no_process_outlives_its_parent(ending):
     """However the parent ends, and whether or not the signal goes to the whole group as Ctrl-C does."""
     program = """
+import signal
 import numpy as np
 from pairs import Pairs
 from pipeline.tasks.parity import OUTCOMES
 from pipeline.tasks.reference_batch import ReferenceBatch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where it was started in the background, it is ignored
 task = Pairs()
 task.pause_s = 0.01
 batch = ReferenceBatch(task, 4, 0, processes=2)
