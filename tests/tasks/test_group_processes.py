@@ -123,7 +123,7 @@ task = Pairs()
 task.pause_s = 0.01
 batch = ReferenceBatch(task, 4, 0, processes=2)
 print(*[process.pid for process in batch._groups._processes], flush=True)
-while True:
+for _ in range(5000):  # minutes, so that it ends even where the test is killed
     batch.step(np.zeros((8, 1)))
 """
     where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
