@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.evaluation import actions_of
 from pipeline.instructions import Description, options_of
 from pipeline.params import Collect, ParamsError
+from pipeline.student.option_learning import Following, OptionTable
 from pipeline.student.policies import policy_of
 from pipeline.tables import packed
 from pipeline.tasks.base import Batch, Task
@@ -82,14 +83,31 @@ def _roll_out(
 ) -> None:
     """One behaviour for `settings.steps` steps of environments."""
     batch = task.make_batch(settings.envs, int(rng.integers(2**31)), None, "train")
+    steps = max(1, settings.steps // batch.environments)
     try:
+        if behaviour == "committed":
+            return _roll_out_committed(task, batch, steps, rng, met)
         follow = batch.option_policies(options_of(task.grammar)) if behaviour == "options" else None
     except NotImplementedError as error:
-        raise ParamsError(f"collect.behaviours: 'options' is not for {task.name}: {error}") from None
-    for _ in range(max(1, settings.steps // batch.environments)):
+        raise ParamsError(f"collect.behaviours: {behaviour!r} is not for {task.name}: {error}") from None
+    for _ in range(steps):
         visit(batch, behaviour, rng, met)
         actions = task.space.any_actions(rng, batch.rows)
         batch.step(actions if follow is None else _advised(task.space, follow(), actions, rng))
+    return None
+
+
+def _roll_out_committed(
+    task: Task, batch: Batch, steps: int, rng: np.random.Generator, met: dict[Description, MetState]
+) -> None:
+    """Options drawn at random, each followed until it ends; see `option_learning.Following`."""
+    following = Following(batch, OptionTable(task))
+    following.begin(np.ones(batch.rows, bool), 1.0, rng)
+    for _ in range(steps):
+        visit(batch, "committed", rng, met)
+        actions, able = following.actions()
+        finished = batch.step(actions)
+        following.begin(following.ended(finished.done, able), 1.0, rng)
 
 
 def visit(batch: Batch, behaviour: str, rng: np.random.Generator, met: dict[Description, MetState]) -> None:

@@ -17,6 +17,7 @@ from pipeline.tables import STATES, read_table, unpacked, write_table
 from pipeline.tasks.base import Batch
 from pipeline.tasks.doorkey.engine import DoorKeyBatch
 from pipeline.tasks.doorkey.task import DoorKeyTask
+from pipeline.tasks.minigrid.task import LevelTask
 from pipeline.tasks.reference_batch import ReferenceBatch
 from pipeline.tasks.registry import get_task
 from pipeline.tasks.spaces import Space
@@ -138,6 +139,15 @@ def test_the_behaviour_options_takes_only_what_some_option_advises(name, monkeyp
     shares.clear()
     collect_states(task, Collect(behaviours=["random"], steps=1600, envs=16, seed=0))
     assert np.mean(shares) < 0.7
+
+
+@pytest.mark.parametrize("name", ["SimpleDoorKey", "level"])
+def test_options_are_followed_to_their_end_on_any_task_that_can_follow_them(name):
+    task = LevelTask("MiniGrid-KeyCorridorS3R1-v0", "facts", seeds=61) if name == "level" else get_task(name)
+    rows = collect_states(task, Collect(behaviours=["committed"], steps=1600, envs=8, seed=3))
+    assert {count["behaviour"] for row in rows for count in row["counts"]} == {"committed"}
+    assert sum(row["state_count"] for row in rows) == 1600
+    assert any("holds a" in row["state_text"] for row in rows)
 
 
 def test_all_options_that_can_act_are_as_likely():

@@ -21,7 +21,7 @@ METHODS = ("sample", "logprob", "hard")
 _MARKUP = re.compile("[<>`&]")
 _USABLE = {verdict.value for verdict in Verdict if verdict.usable}
 _VERDICTS = {verdict.value for verdict in Verdict}
-_TASK = re.compile(r"[A-Za-z][\w.-]*(:[\w./-]+)?")
+_TASK = re.compile(r"[A-Za-z][\w.-]*(:[\w./-]+)*")
 _DTYPES = {np.dtype(kind).name for kind in "?bhilqBHILQefd"}
 _NAMES = ("task", "method", "score_normalisation", "score_stage", "provider", "model_requested", "model_returned",
           "system_fingerprint", "prompt_sha256")  # fmt: skip

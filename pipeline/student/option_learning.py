@@ -141,6 +141,11 @@ class Following:
         able = actions != NO_ACTION
         return np.where(able, actions, self.table.task.idle), able
 
+    def ended(self, done: np.ndarray, able: np.ndarray) -> np.ndarray:
+        """bool[rows]: whose option is over, after a step with those ends of episodes and those that could act."""
+        self.length += 1
+        return done | ~able | (self.present() != self.row) | (self.length >= LONGEST)
+
 
 def learn_options(
     task: Task, settings: OptionLearning, seed: int, labels: Mapping[str, SoftInstruction] | None = None
@@ -160,9 +165,8 @@ def learn_options(
         actions, able = following.actions()
         finished = batch.step(actions)
         following.reward += settings.gamma**following.length * finished.reward
-        following.length += 1
+        ended = following.ended(finished.done, able)
         after = following.present()
-        ended = finished.done | ~able | (after != following.row) | (following.length >= LONGEST)
         for i in np.flatnonzero(ended).tolist():
             discount = 0.0 if finished.done[i] else settings.gamma ** int(following.length[i])
             table.learn(
@@ -187,9 +191,7 @@ def play_options(task: Task, table: OptionTable, layout_seeds: np.ndarray, epsil
     while not over.all():
         actions, able = following.actions()
         finished = batch.step(actions)
-        following.length += 1
         solved |= finished.success & ~over
         over |= finished.done
-        changed = following.present() != following.row
-        following.begin(finished.done | ~able | changed | (following.length >= LONGEST), epsilon, rng)
+        following.begin(following.ended(finished.done, able), epsilon, rng)
     return solved
