@@ -67,7 +67,7 @@ def test_the_papers_schedule_is_the_papers() -> None:
         ({"methods": ["llm"]}, "methods: unknown method 'llm'; allowed: hierarchical, rl, llm4teach"),
         ({"methods": ["rl", "rl"]}, "methods: 'rl' is listed twice"),
         ({"evaluate.acting": ["argmax", "argmax"]}, "evaluate.acting: 'argmax' is listed twice"),
-        ({"collect.behaviours": ["sleep"]}, "collect.behaviours.0: input should be 'random' or "),
+        ({"collect.behaviours": ["sleep"]}, "collect.behaviours.0: input should be 'random', "),
         ({"train.schedule": "fast"}, "train.schedule: unknown schedule 'fast'; allowed: tiny"),
         ({"train.device": "gpu"}, "train.device: string should match pattern"),
         ({"train.network": "vit"}, "train.network: unknown network 'vit'; allowed: auto, egocentric, map,"),
