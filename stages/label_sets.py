@@ -54,10 +54,10 @@ def merge(
     limit: Annotated[int, typer.Option(min=0, help="List at most so many states that they disagree about.")] = 10,
 ) -> None:
     """Make one set of several people's, models' or rounds': answers are pooled, and none is counted twice."""
-    from pipeline.label_sets.folder import printable
     from pipeline.label_sets.merge import merge as together
     from pipeline.label_sets.pack import pack as describe
     from pipeline.label_sets.verify import verify as check
+    from pipeline.terminal import printable
 
     for folder in sets:
         check(folder)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.terminal import printable
 from stages.label_sets import COMMANDS
 from stages.plain import PlainGroup
 
@@ -34,13 +35,13 @@ def show(
         _print_json(found)
         return
     for one in found:
-        print(f"{one['state_text']}  [{one['state_id'][:12]}, met {one['state_count']} times]")
+        _say(f"{one['state_text']}  [{one['state_id'][:12]}, met {one['state_count']} times]")
         for plan, prob in one["plans"].items():
-            print(f"  {prob:6.1%}  {plan}")
+            _say(f"  {prob:6.1%}  {plan}")
         for entry in one["verdicts"]:
             if entry["verdict"] != "valid":
-                print(f"          {entry['verdict']} {entry['prob']:.1%}: {entry['example']!r}")
-        print(f"          entropy {one['entropy']:.3f} nats; {one['method']} from {one['model'] or one['provider']}")
+                _say(f"          {entry['verdict']} {entry['prob']:.1%}: {entry['example']!r}")
+        _say(f"          entropy {one['entropy']:.3f} nats; {one['method']} from {one['model'] or one['provider']}")
 
 
 @app.command()
@@ -71,9 +72,9 @@ def coverage(
     print(f"{task}: {found['labelled']} of {found['states']} states are labelled{by_visits}")
     for one in found["rounds"]:
         shares = f"{one['known']:.2%} of them in states known before, {one['labelled']:.2%} in labelled ones"
-        print(f"  {one['behaviour']}: {one['visits']} visits, {shares}")
+        _say(f"  {one['behaviour']}: {one['visits']} visits, {shares}")
     for one in found["missing"][:limit]:
-        print(f"  missing, met {one['state_count']} times: {one['state_text']}")
+        _say(f"  missing, met {one['state_count']} times: {one['state_text']}")
     if len(found["missing"]) > limit:
         print(f"  … and {len(found['missing']) - limit} more")
 
@@ -98,9 +99,9 @@ def diff(
         weighted = "" if found["by_visits"] is None else f", {found['by_visits']:.4f} by visits"
         print(f"total variation: {found['mean']:.4f} on average{weighted}, at most {found['largest']:.4f}")
     for one in [one for one in found["states"] if one["tv"] > 0][:limit]:
-        print(f"  {one['tv']:.3f}  {one['state_text']}  [met {one['state_count']} times]")
+        _say(f"  {one['tv']:.3f}  {one['state_text']}  [met {one['state_count']} times]")
         for plan in sorted(one["one"].keys() | one["two"].keys()):
-            print(f"         {one['one'].get(plan, 0):6.1%} {one['two'].get(plan, 0):6.1%}  {plan}")
+            _say(f"         {one['one'].get(plan, 0):6.1%} {one['two'].get(plan, 0):6.1%}  {plan}")
 
 
 @app.command()
@@ -118,7 +119,12 @@ def stats(table: Table, as_json: AsJson = False) -> None:
             value = ", ".join(f"{kind} {share}" for kind, share in value.items() if share) or "none"
         elif isinstance(value, list):
             value = ", ".join(value) or "unknown"
-        print(f"{name.replace('_', ' '):22} {'unknown' if value is None else value}")
+        _say(f"{name.replace('_', ' '):22} {'unknown' if value is None else value}")
+
+
+def _say(line: str) -> None:
+    """Print what a table says, so that a terminal shows it and does not obey it."""
+    print(printable(line, 10_000))
 
 
 def _rows(table: str) -> list[dict[str, Any]]:

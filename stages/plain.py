@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from pipeline.terminal import printable
+
 USAGE, MACHINE, INTERRUPTED = 2, 1, 130
 OURS = ("pipeline", "stages")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -47,5 +49,5 @@ class PlainGroup(typer.core.TyperGroup):
 
 def _end(message: str, code: int) -> typer.Exit:
     for line in message.splitlines():
-        print(f"llm4teach: {line}", file=sys.stderr)
+        print(f"llm4teach: {printable(line, 10_000)}", file=sys.stderr)
     return typer.Exit(code)

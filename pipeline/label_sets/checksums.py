@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.files import write_bytes
-from pipeline.label_sets.folder import SUMS, Limits, SetError, printable, read_text
+from pipeline.label_sets.folder import SUMS, Limits, SetError, read_text
+from pipeline.terminal import printable
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
 

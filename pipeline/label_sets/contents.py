@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.instructions import Description, Grammar
 from pipeline.label_sets.facts import SetFacts, TaskFacts
-from pipeline.label_sets.folder import TABLES, Limits, SetError, folder_of, printable, tables_of
+from pipeline.label_sets.folder import TABLES, Limits, SetError, folder_of, tables_of
 from pipeline.label_sets.label_rows import checked_label, checked_prompt, checked_state, task_name
 from pipeline.label_sets.replayed import check_replayed, prompt_of
 from pipeline.label_sets.responses import read_answers
@@ -20,6 +20,7 @@ from pipeline.label_sets.stranger_parquet import StrangerTable
 from pipeline.plan_reader import PARSER_VERSION
 from pipeline.registry import Broken, Unknown
 from pipeline.tasks.registry import get_task
+from pipeline.terminal import printable
 
 PromptRow = Mapping[str, Any]
 

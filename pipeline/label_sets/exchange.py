@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
-from pipeline.label_sets.folder import LEFT_BY_HOSTS, Limits, SetError, files_of, folder_of, plain_file, printable
+from pipeline.label_sets.folder import LEFT_BY_HOSTS, Limits, SetError, files_of, folder_of, plain_file
 from pipeline.label_sets.verify import Verified, verify
 from pipeline.teacher.answers.ledger import cache_folder
+from pipeline.terminal import printable
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pipeline.tables.parquet import TableError
 from pipeline.tables.schemas import LABELS, PROMPTS, RESPONSES, STATES
+from pipeline.terminal import printable
 
 TABLES: dict[str, pa.Schema] = {"labels": LABELS, "responses": RESPONSES, "prompts": PROMPTS, "states": STATES}
 """The tables that a task may have in a set; only `labels` must be there."""
@@ -61,12 +62,6 @@ class Limits:
 def folder_of(task: str) -> str:
     """A task's folder: its name, with `-` for what file systems may not take (`minigrid:X` -> `minigrid-X`)."""
     return re.sub(r"[^A-Za-z0-9_.+-]", "-", task)
-
-
-def printable(text: object, most: int = 200) -> str:
-    """Text that a terminal shows and does not obey: what is not to be seen, such as escapes, is spelled out."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[: most + 1])
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def files_of(folder: Path, limits: Limits) -> dict[str, int]:

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from pipeline.label_sets.facts import SetFacts
-from pipeline.label_sets.folder import CARD, SetError, printable
+from pipeline.label_sets.folder import CARD, SetError
+from pipeline.terminal import printable
 
 TAGS = ("llm4teach", "teacher-labels", "soft-labels", "policy-distillation")
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))

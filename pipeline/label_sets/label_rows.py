@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.instructions import TOLERANCE, Description, SoftInstruction, Verdict
-from pipeline.label_sets.folder import SetError, printable
+from pipeline.label_sets.folder import SetError
 from pipeline.tables.instructions import instruction_of, label_id
 from pipeline.tables.parquet import TableError
 from pipeline.teacher.answers.rows import canonical_json
+from pipeline.terminal import printable
 
 METHODS = ("sample", "logprob", "hard")
 _MARKUP = re.compile("[<>`&]")

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.instructions import TOLERANCE, Description, Grammar, SoftInstruction
-from pipeline.label_sets.folder import SetError, printable
+from pipeline.label_sets.folder import SetError
 from pipeline.tables.instructions import instruction_columns
 from pipeline.teacher.answers.reading import read_answer
 from pipeline.teacher.answers.rows import Answer, hardened, verdict_columns
 from pipeline.teacher.prompts.prompt import Prompt, shown
+from pipeline.terminal import printable
 
 _FROM_ANSWERS = ("model_returned", "system_fingerprint")
 

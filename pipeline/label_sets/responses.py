@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.label_sets.folder import Limits, SetError, printable
+from pipeline.label_sets.folder import Limits, SetError
 from pipeline.label_sets.stranger_parquet import StrangerTable
+from pipeline.terminal import printable
 
 SOURCES = ("online", "batch", "import", "replay", "local")
 _KEPT = ("text", "logprobs", "model_returned", "system_fingerprint", "response_id", "at")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.label_sets.folder import Limits, SetError, printable
+from pipeline.label_sets.folder import Limits, SetError
 from pipeline.tables.schemas import SCHEMA_VERSION
+from pipeline.terminal import printable
 
 BATCH = 2048
 _FOOTER_TEXT, _FOOTER_ITEMS = 16 * 2**20, 10_000_000

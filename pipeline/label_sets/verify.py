@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.label_sets.folder import Limits, SetError, files_of, printable
+from pipeline.label_sets.folder import Limits, SetError, files_of
+from pipeline.terminal import printable
 
 _PATIENCE = 30
 """How much longer than on a machine of its own a checking may take, before it is given up."""

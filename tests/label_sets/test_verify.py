@@ -13,10 +13,11 @@ from tiny import ROOT
 from typer.testing import CliRunner
 
 from pipeline.label_sets import check_set as checking
-from pipeline.label_sets.folder import Limits, SetError, printable
+from pipeline.label_sets.folder import Limits, SetError
 from pipeline.label_sets.pack import pack
 from pipeline.label_sets.verify import _ending, verify
 from pipeline.tables import LABELS, label_id, read_table, write_table
+from pipeline.terminal import printable
 from stages.labels import app
 
 

@@ -126,3 +126,20 @@ def test_a_file_of_the_users_own_that_is_no_table_is_named_and_not_to_be_deleted
         said = run(command, "notes.parquet", fails=True)
         assert said.startswith("llm4teach: notes.parquet: not a whole Parquet file (")
         assert "delete" not in said
+
+
+def test_what_a_table_says_is_shown_by_a_terminal_and_not_obeyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    red = Description(("\x1b[31mkey",))
+    table(tmp_path / "odd/labels.parquet", {red: {EXPLORE: 1.0}}, {red: 1})
+    assert "a \\x1b[31mkey" in run("show", "odd")
+    rows = [{"task": "SimpleDoorKey", "state_id": red.state_id, "sees": list(red.sees), "state_count": 1}]
+    write_table(tmp_path / "states.parquet", rows, STATES)
+    table(tmp_path / "other/labels.parquet", {NOTHING: {EXPLORE: 1.0}}, {})
+    for text in (
+        run("show", "odd"), run("stats", "odd"), run("coverage", "other", "--states", "states.parquet"),
+        run("show", "odd", "--state", "\x1b[31mdoor", fails=True),
+    ):  # fmt: skip
+        assert "\x1b" not in text
