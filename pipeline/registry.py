@@ -101,17 +101,19 @@ TASKS = Registry(
     {"minigrid": "pipeline.tasks.minigrid.task:make"},
 )
 """What can be learned: factories of tasks; those of a family take the level's name."""
+UNTRAINED = "llm"
+"""The one method without students: the teacher alone."""
 METHODS = Registry(
     "method",
     "llm4teach.methods",
     {
-        "llm": "pipeline.student.methods.llm:LLM",
+        UNTRAINED: "pipeline.student.methods.llm:LLM",
         "hierarchical": "pipeline.student.methods.hierarchical:Hierarchical",
         "rl": "pipeline.student.methods.rl:RL",
         "llm4teach": "pipeline.student.methods.llm4teach:LLM4Teach",
     },
 )
-"""Ways to make an agent, in the order of the paper's table; `llm`, the teacher alone, trains nothing."""
+"""Ways to make an agent, in the order of the paper's table."""
 NETWORKS = Registry(
     "network",
     "llm4teach.networks",

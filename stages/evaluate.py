@@ -13,6 +13,7 @@ from pipeline.evaluation import evaluate_student, evaluate_teacher, evaluation_l
 from pipeline.files import write_bytes
 from pipeline.params import Params, ParamsError
 from pipeline.printing import percent, span
+from pipeline.registry import UNTRAINED
 from pipeline.results.episodes import summaries
 from pipeline.student.runs.saved import load_student, read_config
 from pipeline.tables import EPISODES, read_instructions, read_table, write_table
@@ -31,7 +32,7 @@ def evaluate(task_name: str, method: str, params: Params, root: Path = Path()) -
     settings = params.evaluate
     layouts = evaluation_layouts(task, settings.episodes)
     rows: list[dict[str, Any]] = []
-    if method == "llm":
+    if method == UNTRAINED:
         path = root / "data/labels" / task_name / "labels.parquet"
         labels = read_instructions(path, task_name, task.grammar)
         for acting in settings.acting:

@@ -80,6 +80,13 @@ def test_a_network_of_ones_own() -> None:
     assert type(network).__name__ == "Near"
 
 
+def test_a_network_that_is_named_needs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is broken is nobody's business but of who asks for it, or for the first that fits."""
+    monkeypatch.setitem(NETWORKS.built_in, "broken", "no_such_module:Network")
+    network = network_for(get_task("SimpleDoorKey"), Train(schedule="", network="map"))
+    assert type(network).__name__ == "Map"
+
+
 def test_unknown_names_are_told_with_those_there_are() -> None:
     with pytest.raises(Unknown, match=r"unknown method 'ppo'; there are llm, hierarchical, rl, llm4teach, absent"):
         get_method("ppo")

@@ -6,7 +6,6 @@ a note says where it is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ from pipeline.plan_reader import PARSER_VERSION
 from pipeline.registry import Broken, Unknown
 from pipeline.tasks.registry import get_task
 from pipeline.terminal import printable
-
-PromptRow = Mapping[str, Any]
 
 
 def read_contents(folder: Path, files: dict[str, int], limits: Limits) -> SetFacts:

@@ -13,7 +13,7 @@ from pipeline.params.label import Label
 from pipeline.params.schedule import Schedule
 from pipeline.params.section import Distinct, ParamsError, Section
 from pipeline.params.train import Train
-from pipeline.registry import METHODS, TASKS
+from pipeline.registry import METHODS, TASKS, UNTRAINED
 from pipeline.yaml_file import YamlError, read_yaml
 
 
@@ -45,7 +45,7 @@ class Params(Section):
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, methods: list[str]) -> list[str]:
-        allowed = [name for name in METHODS.names() if name != "llm"]  # the teacher alone is not trained
+        allowed = [name for name in METHODS.names() if name != UNTRAINED]
         for method in methods:
             if method not in allowed:
                 raise ValueError(f"unknown method {method!r}; allowed: {', '.join(allowed)}")

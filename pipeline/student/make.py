@@ -30,15 +30,16 @@ def network_for(task: Task, train: Train) -> Network:
 def network_name(task: Task, train: Train) -> str:
     """The name of that network, also where params say `auto`. Raises ParamsError likewise."""
     seen = seen_space(task)
-    misfits = {name: NETWORKS.get(name).misfit(seen) for name in NETWORKS.names()}
-    fitting = [name for name, misfit in misfits.items() if misfit is None]
-    if train.network in fitting:
-        return train.network
-    if train.network == AUTO and fitting:
-        return fitting[0]
+    misfit = None if train.network == AUTO else NETWORKS.get(train.network).misfit(seen)
+    if train.network != AUTO and misfit is None:
+        return train.network  # the others, which packages may have brought, are not even loaded
+    fitting = (name for name in NETWORKS.names() if NETWORKS.get(name).misfit(seen) is None)
+    first = next(fitting, None)
+    if train.network == AUTO and first is not None:
+        return first
     shows = ", ".join(f"{key} {part.dtype}{list(part.shape or ())}" for key, part in seen.items())
-    why = "" if train.network == AUTO else f"{train.network!r} is not for {misfits[train.network]}; "
-    which = f"those that fit: {', '.join(fitting)}" if fitting else "no network fits it"
+    why = "" if train.network == AUTO else f"{train.network!r} is not for {misfit}; "
+    which = f"those that fit: {', '.join([first, *fitting])}" if first is not None else "no network fits it"
     raise ParamsError(f"train.network: {task.name} shows {shows}; {why}{which}")
 
 

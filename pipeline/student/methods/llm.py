@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.student.methods.method import UNTRAINED, Method
+from pipeline.registry import UNTRAINED
+from pipeline.student.methods.method import Method
 
 
 class LLM(Method):
@@ -10,5 +11,4 @@ class LLM(Method):
 
     name = UNTRAINED
     title = "LLM alone"
-    trained = False
     needs_labels = True

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.params import Schedule, Train
-from pipeline.registry import METHODS
+from pipeline.registry import METHODS, UNTRAINED
 from pipeline.student.student import Reduce, Rollout, Student, UpdateSettings
 from pipeline.tasks.base import Batch, Task
 
@@ -68,7 +68,6 @@ class Method:
 
     name          in params.yaml and on the command line
     title         in tables and figures
-    trained       False for one that has no student: the teacher alone
     needs_labels  whether the label table is read
     tuned         schedule settings in which it does better than with the shared ones, if it was tuned on its own
     colour        of its curves on a light and on a dark ground; None: one that is left
@@ -77,11 +76,15 @@ class Method:
 
     name: ClassVar[str]
     title: ClassVar[str]
-    trained: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = False
     tuned: ClassVar[Mapping[str, float]] = {}
     colour: ClassVar[tuple[str, str] | None] = None
     line: ClassVar[str] = "-"
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has students; the teacher alone has none."""
+        return self.name != UNTRAINED
 
     def teaching(self, lesson: Lesson) -> Teaching | None:  # noqa: ARG002
         """Who teaches a student of this method; None: nobody does, and lambda is 0."""
@@ -117,7 +120,3 @@ def get_method(name: str) -> Method:
 def method_names(trained_only: bool = False) -> list[str]:
     """All registered methods, in the order of the paper's table, and those of installed packages after them."""
     return [name for name in METHODS.names() if not trained_only or name != UNTRAINED]
-
-
-UNTRAINED = "llm"
-"""The one method without students."""

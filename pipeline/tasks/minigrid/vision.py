@@ -12,8 +12,6 @@ from pipeline.compiled import compiled
 from pipeline.tasks.minigrid.cells import CONTENTS, NOTHING, OPAQUE, WALL_CODE
 from pipeline.tasks.minigrid.world import SIDE
 
-WIDEST_VIEW = 15
-"""Views have at most this many cells along a side; a row and its neighbours fit in 16 bits."""
 AHEAD_X = np.array([1, 0, -1, 0])
 AHEAD_Y = np.array([0, 1, 0, -1])
 
